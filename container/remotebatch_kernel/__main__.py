@@ -1,0 +1,28 @@
+"""Entry point: ``kernel.pyz run CALL`` evaluates one task, ``kernel.pyz serve FD [MODULE…]`` is a warm kernel.
+
+This file is parsed by whatever Python an image happens to have, so it stays within the syntax of
+old versions until that version has been checked.
+"""
+import sys
+
+OLDEST_PYTHON = (3, 9)
+
+
+def main(arguments):
+    if sys.version_info < OLDEST_PYTHON:
+        sys.stderr.write(
+            "remotebatch: this image has Python %d.%d, the kernel needs %d.%d or newer; "
+            "choose a container_image with a newer Python\n" % (sys.version_info[:2] + OLDEST_PYTHON)
+        )
+        return 90  # exit_codes.VERSION_MISMATCH, which an old Python could not import
+    if arguments[0] == "run":
+        from remotebatch_kernel.task import Call, run_call
+
+        return run_call(Call.from_json(arguments[1]))
+    from remotebatch_kernel.serve import serve
+
+    return serve(int(arguments[1]), arguments[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

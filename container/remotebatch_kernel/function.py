@@ -1,0 +1,71 @@
+"""The function object: who packed it in its header, the function itself in its payload."""
+from __future__ import annotations
+
+import pickle
+import sys
+from typing import Any, Callable, NamedTuple
+
+from remotebatch_kernel import envelope, exit_codes, modules
+from remotebatch_kernel.failure import KernelFailure
+
+
+class Function(NamedTuple):
+    """A function ready to be called."""
+
+    name: str
+    call: Callable[..., Any]
+    initializer: Callable[[], Any] | None
+
+
+def load(path: str) -> Function:
+    """Bring a packed function back to life.
+
+    :raises KernelFailure: VersionMismatch before anything is unpickled; ModuleMissing or
+        InputUnavailable if that fails.
+    """
+    try:
+        with open(path, "rb") as file:
+            header, payload = envelope.unpack(file.read())
+    except (OSError, envelope.CorruptEnvelope) as error:
+        raise KernelFailure(
+            "InputUnavailable",
+            exit_codes.FUNCTION_UNREADABLE,
+            f"the packed function cannot be read: {error}",
+        ) from error
+    check_version(header)
+    try:
+        content = pickle.loads(payload)
+    except ModuleNotFoundError as error:
+        raise module_missing(header["name"], error) from error
+    except Exception as error:  # unpickling runs whatever the user's classes define
+        raise KernelFailure(
+            "InputUnavailable",
+            exit_codes.FUNCTION_UNREADABLE,
+            f"function {header['name']} cannot be unpickled: {type(error).__name__}: {error}",
+        ) from error
+    modules.install(content["modules"])
+    return Function(header["name"], content["function"], content["initializer"])
+
+
+def check_version(header: dict[str, Any]) -> None:
+    """Refuse a function packed by another minor version, whose bytecode this one cannot run."""
+    theirs, ours = tuple(header["python"][:2]), sys.version_info[:2]
+    if theirs != ours:
+        raise KernelFailure(
+            "VersionMismatch",
+            exit_codes.VERSION_MISMATCH,
+            "the function was packed by Python {}.{}, but here runs Python {}.{}; submit from "
+            "Python {}.{} or choose a container_image with Python {}.{}".format(
+                *theirs, *ours, *ours, *theirs
+            ),
+        )
+
+
+def module_missing(what: str, error: ModuleNotFoundError) -> KernelFailure:
+    """The failure for something that needs a module not installed on the node."""
+    return KernelFailure(
+        "ModuleMissing",
+        exit_codes.MODULE_MISSING,
+        f"{what} needs the module {error.name!r}, which is not installed where the task runs; "
+        f"choose a container_image that has it",
+    )

@@ -1,0 +1,66 @@
+"""The result object: how the evaluation went in its header, the outcomes in its payload.
+
+The payload is a pickled list with one outcome for each element of the task's span:
+``("value", value)`` or ``("error", pickled exception or None, type name, message, traceback)``.
+The exception is pickled within the pickle so that a client which cannot rebuild it still reads
+the rest.
+"""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import cloudpickle
+
+from remotebatch_kernel import envelope, exceptions, exit_codes
+from remotebatch_kernel.failure import KernelFailure
+
+_OWN_DIRECTORY = os.path.dirname(os.path.abspath(__file__))
+
+
+def error_outcome(exception: BaseException) -> tuple[Any, ...]:
+    """The outcome of an element whose evaluation raised."""
+    return (
+        "error",
+        exceptions.dump(exception),
+        exceptions.type_name(exception),
+        exceptions.summary(exception),
+        exceptions.format_traceback(exception, _OWN_DIRECTORY),
+    )
+
+
+def pack(header: dict[str, Any], outcomes: list[tuple[Any, ...]]) -> bytes:
+    """Pack header and outcomes.
+
+    :raises KernelFailure: ResultUnavailable, naming the type, if a value cannot be pickled.
+    """
+    try:
+        payload = cloudpickle.dumps(outcomes)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a user's __reduce__ raises
+        raise KernelFailure(
+            "ResultUnavailable", exit_codes.RESULT_UNPICKLABLE, _unpicklable(outcomes, error)
+        ) from error
+    return envelope.pack(header, payload)
+
+
+def base_header() -> dict[str, Any]:
+    """The part of the header that is known before anything has run."""
+    return {
+        "kind": "result",
+        "python": "{}.{}.{}".format(*sys.version_info),
+        "cloudpickle": cloudpickle.__version__,
+    }
+
+
+def _unpicklable(outcomes: list[tuple[Any, ...]], error: Exception) -> str:
+    for outcome in outcomes:
+        if outcome[0] == "value":
+            try:
+                cloudpickle.dumps(outcome[1])
+            except Exception as cause:  # the one that was met above, or its like
+                kind = type(outcome[1])
+                return f"the result, a {kind.__module__}.{kind.__qualname__}, cannot be pickled: {cause}"
+    return f"the result cannot be pickled: {error}"

@@ -1,0 +1,215 @@
+"""One task: read, evaluate, write. What an evaluation records is Wolfram's EvaluationData."""
+from __future__ import annotations
+
+import json
+import os
+import reprlib
+import signal
+import sys
+import time
+import traceback
+import warnings
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from remotebatch_kernel import envelope, exit_codes, function, inputs, result
+from remotebatch_kernel.failure import KernelFailure
+
+JOB_OUTPUT = "JobOutput"
+
+
+@dataclass
+class Call:
+    """What to evaluate and where its result goes; travels as JSON."""
+
+    function: str
+    """Path of the function object."""
+    inputs: str
+    """Path of the inputs object."""
+    first: int
+    """Index of the first element of this task's span."""
+    count: int
+    """Elements in the span."""
+    result: str
+    """Path of the result object to write; its directory exists."""
+    attempt: int = 1
+
+    @classmethod
+    def from_json(cls, text: str) -> Call:
+        return cls(**json.loads(text))
+
+
+class Terminated(SystemExit):
+    """Raised in the user's code by SIGTERM, so that its ``finally`` blocks run."""
+
+
+def run_call(call: Call) -> int:
+    """Evaluate one call in this process and store its result.
+
+    :returns: the exit code, from :mod:`remotebatch_kernel.exit_codes` or the user's ``sys.exit``.
+    """
+    _use_utf8_streams()
+    signal.signal(signal.SIGTERM, _terminate)
+    evaluation = _Evaluation(call)
+    try:
+        code = evaluation.run()
+    except Terminated:
+        code = exit_codes.TERMINATED
+    except KernelFailure as failure:
+        print(f"remotebatch: {failure.message}", file=sys.stderr)
+        code = evaluation.store_failure(failure.failure_type, failure.message, failure.exit_code)
+    except MemoryError:
+        code = evaluation.store_failure(
+            "OutOfMemory", "MemoryError: the task ran out of memory", exit_codes.OUT_OF_MEMORY
+        )
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
+
+
+class _Evaluation:
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.warnings: list[dict[str, Any]] = []
+        self.input_string = ""
+        self.started_at = time.time()
+        self._wall = time.perf_counter()
+        self._cpu = _cpu_seconds()
+
+    def run(self) -> int:
+        called = function.load(self.call.function)
+        elements = self._elements(called.name)
+        self.input_string = _input_string(called.name, elements)
+        _default_show = warnings.showwarning
+
+        def record(message: Any, category: Any, filename: str, lineno: int, *rest: Any) -> None:
+            self.warnings.append(
+                {
+                    "category": category.__name__,
+                    "message": str(message),
+                    "filename": filename,
+                    "lineno": lineno,
+                }
+            )
+            _default_show(message, category, filename, lineno, *rest)
+
+        warnings.showwarning = record
+        self.started_at = time.time()
+        self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
+        outcomes: list[tuple[Any, ...]] = []
+        try:
+            if called.initializer is not None:
+                called.initializer()
+            for args, kwargs in elements:
+                outcomes.append(_evaluate(called.call, args, kwargs))
+        except Terminated:
+            raise
+        except SystemExit as end:
+            return self._exit_early(end)
+        except Exception as error:  # raised by the initializer; elements keep their own
+            outcomes = [result.error_outcome(error)] * len(elements)
+            traceback.print_exc()
+        return self._store(outcomes)
+
+    def store_failure(self, failure_type: str, message: str, code: int) -> int:
+        """Store that there is no value and why; the exit code alone must do if that fails too."""
+        header = self._header(success=False, failure_type=failure_type, message=message)
+        return self._write(envelope.pack(header, b""), code)
+
+    def _elements(self, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+        try:
+            return inputs.read_span(self.call.inputs, self.call.first, self.call.count)
+        except ModuleNotFoundError as error:
+            raise function.module_missing(f"an argument of {name}", error) from error
+        except MemoryError:
+            raise
+        except Exception as error:  # unpickling runs whatever the user's classes define
+            raise KernelFailure(
+                "InputUnavailable",
+                exit_codes.INPUT_UNREADABLE,
+                f"the arguments of {name} cannot be read: {type(error).__name__}: {error}",
+            ) from error
+
+    def _store(self, outcomes: list[tuple[Any, ...]]) -> int:
+        errors = [outcome for outcome in outcomes if outcome[0] == "error"]
+        if not errors:
+            header = self._header(success=True, failure_type=None, message="")
+            return self._write(result.pack(header, outcomes), exit_codes.SUCCESS)
+        out_of_memory = any(error[2] == "MemoryError" for error in errors)
+        header = self._header(
+            success=False,
+            failure_type="OutOfMemory" if out_of_memory else "UserException",
+            message=errors[0][3],
+        )
+        code = exit_codes.OUT_OF_MEMORY if out_of_memory else exit_codes.USER_EXCEPTION
+        return self._write(result.pack(header, outcomes), code)
+
+    def _exit_early(self, end: SystemExit) -> int:
+        """``sys.exit`` in the user's code: its code is the task's, a clean one makes a None result."""
+        if end.code is None or end.code == 0:
+            return self._store([("value", None)] * self.call.count)
+        code = end.code if isinstance(end.code, int) else 1
+        if not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+        message = f"the function called sys.exit({end.code!r})"
+        return self.store_failure("NonZeroExit", message, code & 0xFF)
+
+    def _header(self, success: bool, failure_type: str | None, message: str) -> dict[str, Any]:
+        return {
+            **result.base_header(),
+            "success": success,
+            "failure_type": failure_type,
+            "message": message,
+            "input_string": self.input_string,
+            "warnings": self.warnings,
+            "timing": _cpu_seconds() - self._cpu,
+            "absolute_timing": time.perf_counter() - self._wall,
+            "started_at": self.started_at,
+            "attempt": self.call.attempt,
+        }
+
+    def _write(self, data: bytes, code: int) -> int:
+        try:
+            envelope.write_atomically(self.call.result, data)
+        except OSError as error:
+            print(f"remotebatch: the result could not be stored: {error}", file=sys.stderr)
+            return code if code != exit_codes.SUCCESS else exit_codes.RESULT_UNWRITABLE
+        return code
+
+
+def _evaluate(call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    try:
+        return ("value", call(*args, **kwargs))
+    except Exception as error:  # the user's, kept to be raised at the client
+        outcome = result.error_outcome(error)
+        print(outcome[4], end="", file=sys.stderr)
+        return outcome
+
+
+def _input_string(name: str, elements: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> str:
+    if not elements:
+        return f"{name}()"
+    args, kwargs = elements[0]
+    try:
+        parts = [reprlib.repr(arg) for arg in args]
+        parts += [f"{key}={reprlib.repr(value)}" for key, value in kwargs.items()]
+    except Exception as error:  # a user's __repr__ must not fail the task
+        parts = [f"<{type(error).__name__} in repr>"]
+    more = f" and {len(elements) - 1} more" if len(elements) > 1 else ""
+    return f"{name}({', '.join(parts)}){more}"
+
+
+def _cpu_seconds() -> float:
+    times = os.times()
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _use_utf8_streams() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        # a line at a time, so that a log can be followed
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+
+
+def _terminate(signum: int, frame: Any) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: let the clean-up finish
+    raise Terminated(exit_codes.TERMINATED)

@@ -1,0 +1,488 @@
+"""Jobs and their tasks on one node: what is submitted, started, ended, retried, and told to whoever asks.
+
+Everything here happens in one event loop; nothing blocks for long.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import msgspec
+
+from remotebatch.errors import JobNotFound, ProviderError
+from remotebatch.records import Changes, Counts, JobListing, JobRecord, TaskRecord
+from remotebatch.runtime import job_variables, task_variables
+from remotebatch.status import FailureType, JobStatus
+from remotebatch_kernel import inputs
+from remotebatch_kernel.serve import LEFTOVER_MARK
+from remotebatch_local.jobs import LocalJob
+from remotebatch_local.journal import Journal
+from remotebatch_local.outcome import Ending, Outcome, classify, found
+from remotebatch_local.runners import Runner, TaskEnd, TaskSpec
+from remotebatch_local.scheduler import Demand, Scheduler
+from remotebatch_local.scratch import Scratch
+from remotebatch_local.store import Store
+
+_log = logging.getLogger(__name__)
+
+GRACE = 5.0
+"""Seconds between SIGTERM and SIGKILL."""
+MOST_REQUEUES = 3
+_FLUSH_DELAY, _FLUSH_RETRY = 0.05, 1.0
+_COALESCE = 0.02
+"""Seconds for which changes that end no job are gathered before they are told."""
+_WORTH_RETRYING = frozenset(
+    {
+        FailureType.USER_EXCEPTION,
+        FailureType.NON_ZERO_EXIT,
+        FailureType.OUT_OF_MEMORY,
+        FailureType.RESULT_UNAVAILABLE,
+        FailureType.SETUP_FAILED,
+        FailureType.NODE_LOST,
+    }
+)
+
+
+@dataclass(eq=False)
+class _Run:
+    """One task while it runs."""
+
+    key: int
+    job: LocalJob
+    index: int
+    directory: str
+    gpus: tuple[int, ...]
+    runner: Runner
+    ending: Ending | None = None
+    timers: list[asyncio.TimerHandle] = field(default_factory=list)
+
+
+class Watcher:
+    """Somebody waiting for news of some jobs."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def notify(self, urgent: bool) -> None:
+        """Wake the one who waits: at once, or soon and only once for many changes."""
+        if urgent:
+            self.event.set()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_COALESCE, self.event.set)
+
+    def close(self) -> None:
+        """Wait no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+class Engine:
+    """Runs jobs on this machine."""
+
+    def __init__(
+        self, store: Store, journal: Journal, capacity: Demand, processes: Runner, containers: Runner
+    ) -> None:
+        self._store = store
+        self._journal = journal
+        self._scheduler = Scheduler(capacity)
+        self._processes, self._containers = processes, containers
+        self._scratch = Scratch(store.scratch)
+        self._epoch = uuid.uuid4().hex[:12]
+        self._jobs: dict[str, LocalJob] = {}  # in the order of submission
+        self._runs: dict[tuple[str, int], _Run] = {}
+        self._retries_used: dict[tuple[str, int], int] = {}
+        self._free_gpus = set(range(capacity.gpus))
+        self._watchers: dict[str, set[Watcher]] = {}
+        self._next_key = 0
+        self._dispatching = self._flushing = False
+
+    # -- questions --------------------------------------------------------------------------
+
+    @property
+    def busy(self) -> bool:
+        """Whether a task runs or waits."""
+        return bool(self._runs) or not all(job.finished for job in self._jobs.values())
+
+    @property
+    def capacity(self) -> Demand:
+        """Slots and GPUs of the pool."""
+        return self._scheduler.capacity
+
+    @property
+    def free(self) -> Demand:
+        """Slots and GPUs that nothing occupies."""
+        return self._scheduler.free
+
+    def jobs(self) -> list[JobListing]:
+        """All jobs, newest first."""
+        return [JobListing(job.record, job.counts) for job in reversed(self._jobs.values())]
+
+    def job(self, job_id: str) -> LocalJob:
+        """One job.
+
+        :raises JobNotFound: if there is none of that id.
+        """
+        try:
+            return self._jobs[job_id]
+        except KeyError:
+            raise JobNotFound(
+                f"no job {job_id!r} at the Local provider under {self._store.root}"
+            ) from None
+
+    def counts(self, job_id: str) -> Counts:
+        """How many of a job's tasks are in each status."""
+        return self.job(job_id).counts
+
+    def changes(self, cursors: Mapping[str, str]) -> dict[str, Changes]:
+        """News of the jobs that have any."""
+        news = {job_id: self.job(job_id).changes(cursor) for job_id, cursor in cursors.items()}
+        return {job_id: changes for job_id, changes in news.items() if changes is not None}
+
+    def watch(self, job_ids: Iterable[str], watcher: Watcher) -> None:
+        """Have the watcher notified of changes."""
+        for job_id in job_ids:
+            self._watchers.setdefault(job_id, set()).add(watcher)
+
+    def unwatch(self, job_ids: Iterable[str], watcher: Watcher) -> None:
+        """No more."""
+        watcher.close()
+        for job_id in job_ids:
+            watchers = self._watchers.get(job_id, set())
+            watchers.discard(watcher)
+            if not watchers:
+                self._watchers.pop(job_id, None)
+
+    # -- orders -----------------------------------------------------------------------------
+
+    def submit(self, record: JobRecord) -> None:
+        """Take on a job whose files are stored; repeating it is harmless.
+
+        :raises ProviderError: if it can never run, or cannot be recorded.
+        """
+        if record.id in self._jobs:
+            return
+        job = LocalJob(record, self._next_position(), self._epoch)
+        self._scheduler.require_room(job.demand)
+        self._journal.add_job(record, job.position, job.counts)
+        self._jobs[record.id] = job
+        self._enqueue(job)
+
+    def abort(self, job_id: str, indices: Iterable[int] | None, reason: str) -> None:
+        """End tasks, all if None; those that have ended stay as they are."""
+        job = self.job(job_id)
+        wanted = None if indices is None else set(indices)
+        for index in job.stop_waiting(wanted):
+            task = job.task(index)
+            self._update(
+                job,
+                TaskRecord(
+                    index,
+                    JobStatus.FAILED,
+                    failure_type=FailureType.ABORTED,
+                    reason=reason,
+                    attempts=task.attempts,
+                    requeues=task.requeues,
+                    ended_at=time.time(),
+                ),
+            )
+        for run in list(self._runs.values()):
+            if run.job is job and (wanted is None or run.index in wanted):
+                self._end(run, Ending(FailureType.ABORTED, reason))
+        self._enqueue(job)
+        self._flush_now()
+
+    def retry(self, job_id: str, indices: Iterable[int] | None) -> None:
+        """Give failed tasks another attempt."""
+        job = self.job(job_id)
+        self._scheduler.require_room(job.demand)
+        for index in range(job.record.task_count) if indices is None else indices:
+            task = job.task(index)
+            if task.status is JobStatus.FAILED:
+                self._retries_used.pop((job_id, index), None)
+                self._wait_again(job, task)
+        self._enqueue(job)
+        self._flush_now()
+
+    async def delete(self, job_id: str) -> None:
+        """End a job and remove all that is stored of it."""
+        job = self.job(job_id)
+        self.abort(job_id, None, "the job was deleted")
+        while any(run.job is job for run in self._runs.values()):
+            watcher = Watcher()
+            self.watch([job_id], watcher)
+            await watcher.event.wait()
+            self.unwatch([job_id], watcher)
+        if job.deleted:
+            return  # by somebody else in the meantime
+        job.deleted = True
+        self._journal.forget(job_id)
+        del self._jobs[job_id]
+        self._scratch.remove(self._store.container(job.record))
+        self._scratch.remove(f"{self._store.kept}/{job_id}")
+        self._notify(job, urgent=True)
+
+    def resize(self, slots: int | None, gpus: int | None) -> None:
+        """Change the pool's size, if nothing runs or waits.
+
+        :raises ProviderError: if something does and the size is another.
+        """
+        now = self._scheduler.capacity
+        wanted = Demand(slots or now.slots, now.gpus if gpus is None else gpus)
+        if wanted == now:
+            return
+        if self.busy:
+            raise ProviderError(
+                f"the pool under {self._store.root} has {now.slots} slots and {now.gpus} GPUs and jobs in "
+                f"progress; leave out slots= and gpus= to share it as it is, or give a root= of your own"
+            )
+        self._scheduler.resize(wanted)
+        self._free_gpus = set(range(wanted.gpus))
+
+    # -- life -------------------------------------------------------------------------------
+
+    def recover(self) -> None:
+        """Take over from an agent that ended: keep what was finished, queue again what was running."""
+        for position, (record, counts, finished) in enumerate(self._journal.jobs()):
+            job = LocalJob(record, position, self._epoch, counts)
+            self._jobs[record.id] = job
+            if finished:
+                job.load_later(lambda job_id=record.id: list(self._journal.tasks(job_id)))
+            else:
+                self._recover_job(job)
+
+    async def close(self) -> None:
+        """End everything that runs; the next agent queues it again."""
+        for runner in (self._processes, self._containers):
+            await runner.close()
+        self._journal.close()
+        self._scratch.close()
+
+    # -- within -----------------------------------------------------------------------------
+
+    def _next_position(self) -> int:
+        return next(reversed(self._jobs.values())).position + 1 if self._jobs else 0
+
+    def _recover_job(self, job: LocalJob) -> None:
+        record = job.record
+        job.restore(self._journal.tasks(record.id))
+        # The journal may lag behind: a task has ended if it has stored the result of this attempt
+        stored = {record.index_of(name) for name in os.listdir(self._store.results(record)) if name.isdigit()}
+        for index in job.stop_waiting(stored.union(job.unsettled())):
+            task = job.task(index)
+            outcome = found(self._store.result(record, index), task.attempts) if index in stored else None
+            if outcome is not None:
+                self._settle(job, task, outcome)
+            elif task.status is JobStatus.RUNNING:
+                self._requeue(job, task, "the local agent went away")
+            else:
+                job.wait_again(index)
+        self._enqueue(job)
+
+    def _enqueue(self, job: LocalJob) -> None:
+        if job.has_waiting:
+            self._scheduler.wait(
+                job.record.id, job.demand, job.record.settings["job_priority"], job.position
+            )
+        if not self._dispatching:
+            self._dispatching = True
+            asyncio.get_running_loop().call_soon(self._dispatch)
+
+    def _dispatch(self) -> None:
+        self._dispatching = False
+        while (key := self._scheduler.next()) is not None:
+            job = self._jobs.get(str(key))
+            index = job.next_waiting() if job else None
+            if job is None or index is None:
+                self._scheduler.done_waiting(key)
+            else:
+                self._start(job, index)
+
+    def _start(self, job: LocalJob, index: int) -> None:
+        task = job.task(index)
+        self._scheduler.take(job.demand)
+        gpus = tuple(sorted(self._free_gpus)[: job.demand.gpus])
+        self._free_gpus.difference_update(gpus)
+        runner = self._containers if job.record.settings["container_image"] else self._processes
+        self._next_key += 1
+        run = _Run(self._next_key, job, index, "", gpus, runner)
+        self._runs[job.record.id, index] = run
+        self._update(job, _with(task, status=JobStatus.RUNNING, started_at=time.time()))
+        try:
+            if task.attempts > 1 or task.requeues:
+                self._put_aside(job, task)
+            run.directory = self._scratch.take()
+            runner.start(self._specify(run, task), partial(self._ended, run))
+        except OSError as error:  # a full disk, or inputs gone from the store
+            end = TaskEnd(failure=FailureType.SETUP_FAILED.value, message=f"the task could not start: {error}")
+            asyncio.get_running_loop().call_soon(self._ended, run, end)
+            return
+        limit = job.record.settings["time_constraint"]
+        if limit is not None:
+            reason = f"ran longer than its time_constraint of {limit:g} s"
+            self._later(run, limit, partial(self._end, run, Ending(FailureType.TIMED_OUT, reason)))
+
+    def _specify(self, run: _Run, task: TaskRecord) -> TaskSpec:
+        job, store = run.job.record, self._store
+        settings = job.settings
+        span = job.span(run.index)
+        argv = call = None
+        if job.function is None:
+            argv = list(inputs.read_span(store.inputs(job), span.start, 1)[0][0])
+        else:
+            call = {
+                "function": store.object("functions", job.function),
+                "inputs": store.inputs(job),
+                "first": span.start,
+                "count": len(span),
+                "result": store.result(job, run.index),
+                "attempt": task.attempts,
+            }
+        base = {} if settings["container_image"] else job.base_environment
+        gpus = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, run.gpus))} if run.gpus else {}
+        return TaskSpec(
+            key=run.key,
+            label=(job.id, job.task_id(run.index)),
+            directory=run.directory,
+            log_directory=store.logs(job, run.index),
+            environment=task_variables(job, run.index) | gpus,
+            job_environment=base | job_variables(job) | {LEFTOVER_MARK: store.root},
+            files={name: store.object("files", digest) for name, digest in settings["input_files"].items()},
+            argv=argv,
+            call=call,
+            kernel=store.object("kernels", job.kernel),
+            python=job.python or "",
+            preload=tuple(job.preload),
+            image=settings["container_image"],
+            memory_limit=settings["memory_limit"],
+            network=settings["network"],
+            gpus=run.gpus,
+        )
+
+    def _put_aside(self, job: LocalJob, task: TaskRecord) -> None:
+        """Make room for another run: keep the streams of earlier attempts, forget all else they left."""
+        store, record = self._store, job.record
+        logs = store.logs(record, task.index)
+        kept = f"{logs}/attempt-{task.attempts - 1}"
+        if task.attempts > 1 and os.path.isdir(logs) and not os.path.exists(kept):
+            os.mkdir(kept)
+            for name in ("stdout.txt", "stderr.txt"):
+                if os.path.exists(f"{logs}/{name}"):
+                    os.rename(f"{logs}/{name}", f"{kept}/{name}")
+        self._scratch.remove(store.result(record, task.index))
+        self._scratch.remove(store.outputs(record, task.index))
+        self._scratch.remove(store.kept_directory(record, task.index))
+
+    def _end(self, run: _Run, ending: Ending) -> None:
+        """End a running task on purpose: SIGTERM, and after a while SIGKILL."""
+        if run.ending is None:
+            run.ending = ending
+            run.runner.signal(run.key, signal.SIGTERM)
+            self._later(run, GRACE, partial(run.runner.signal, run.key, signal.SIGKILL))
+
+    def _later(self, run: _Run, delay: float, action: partial[None]) -> None:
+        run.timers.append(asyncio.get_running_loop().call_later(delay, action))
+
+    def _ended(self, run: _Run, end: TaskEnd) -> None:
+        """A run is over, with all that it started."""
+        job, task = run.job, run.job.task(run.index)
+        for timer in run.timers:
+            timer.cancel()
+        del self._runs[job.record.id, run.index]
+        self._scheduler.give_back(job.demand)
+        self._free_gpus.update(run.gpus)
+        if end.lost and run.ending is None:
+            self._tidy(run, keep=False)
+            self._requeue(job, task, end.message)
+        else:
+            result = self._store.result(job.record, run.index) if job.record.function else None
+            outcome = classify(end, run.ending, result)
+            self._tidy(run, keep=outcome.failure_type is not None)
+            self._settle(job, task, outcome)
+        self._enqueue(job)
+
+    def _tidy(self, run: _Run, keep: bool) -> None:
+        if not run.directory:
+            return
+        record, store = run.job.record, self._store
+        try:
+            self._scratch.give_back(
+                run.directory,
+                outputs=store.outputs(record, run.index),
+                keep=store.kept_directory(record, run.index) if keep else None,
+            )
+        except OSError as error:
+            _log.error("cannot put away %s: %s", run.directory, error)
+
+    def _settle(self, job: LocalJob, task: TaskRecord, outcome: Outcome) -> None:
+        """A task has come to an end; if it failed and may be tried again, it waits again."""
+        ended = _with(
+            task,
+            status=JobStatus.SUCCEEDED if outcome.failure_type is None else JobStatus.FAILED,
+            exit_code=outcome.exit_code,
+            failure_type=outcome.failure_type,
+            reason=outcome.reason,
+            ended_at=time.time(),
+        )
+        key = (job.record.id, task.index)
+        used = self._retries_used.get(key, 0)
+        if outcome.failure_type in _WORTH_RETRYING and used < job.record.settings["max_retries"]:
+            self._retries_used[key] = used + 1
+            self._wait_again(job, ended)
+        else:
+            self._retries_used.pop(key, None)
+            self._update(job, ended)
+
+    def _requeue(self, job: LocalJob, task: TaskRecord, why: str) -> None:
+        """What ran a task went away; that is no attempt of the task's, up to a limit."""
+        if task.requeues < MOST_REQUEUES:
+            again = TaskRecord(task.index, attempts=task.attempts, requeues=task.requeues + 1, reason=why)
+            self._update(job, again)
+            job.wait_again(task.index)
+        else:
+            reason = f"lost {task.requeues + 1} times while running, the last time because {why}"
+            self._settle(job, task, Outcome(None, FailureType.NODE_LOST, reason))
+
+    def _wait_again(self, job: LocalJob, task: TaskRecord) -> None:
+        """Another attempt of a task; the reason tells of the one before."""
+        again = TaskRecord(
+            task.index,
+            attempts=task.attempts + 1,
+            requeues=task.requeues,
+            reason=f"attempt {task.attempts} failed: {task.failure_type}: {task.reason}",
+        )
+        self._update(job, again)
+        job.wait_again(task.index)
+
+    def _update(self, job: LocalJob, task: TaskRecord) -> None:
+        job.update(task)
+        self._journal.note_task(job.record.id, task)
+        self._journal.note_job(job.record.id, job.counts, job.finished)
+        self._notify(job, urgent=job.finished)
+        if not self._flushing:
+            self._flushing = True
+            asyncio.get_running_loop().call_later(_FLUSH_DELAY, self._flush)
+
+    def _notify(self, job: LocalJob, urgent: bool) -> None:
+        for watcher in self._watchers.get(job.record.id, ()):
+            watcher.notify(urgent)
+
+    def _flush(self) -> None:
+        self._flushing = not self._journal.flush()
+        if self._flushing:
+            asyncio.get_running_loop().call_later(_FLUSH_RETRY, self._flush)
+
+    def _flush_now(self) -> None:
+        self._journal.flush()
+
+
+def _with(task: TaskRecord, **changes: object) -> TaskRecord:
+    return msgspec.structs.replace(task, **changes)

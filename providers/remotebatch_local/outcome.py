@@ -1,0 +1,102 @@
+"""From how a run ended to what is told of the task: status, failure type, exit code, reason."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+from remotebatch.status import FailureType
+from remotebatch_kernel import envelope, exit_codes
+from remotebatch_local.runners import TaskEnd
+
+_BY_EXIT_CODE = {
+    exit_codes.USER_EXCEPTION: FailureType.USER_EXCEPTION,
+    exit_codes.VERSION_MISMATCH: FailureType.VERSION_MISMATCH,
+    exit_codes.FUNCTION_UNREADABLE: FailureType.INPUT_UNAVAILABLE,
+    exit_codes.INPUT_UNREADABLE: FailureType.INPUT_UNAVAILABLE,
+    exit_codes.MODULE_MISSING: FailureType.MODULE_MISSING,
+    exit_codes.RESULT_UNPICKLABLE: FailureType.RESULT_UNAVAILABLE,
+    exit_codes.RESULT_UNWRITABLE: FailureType.RESULT_UNAVAILABLE,
+    exit_codes.OUT_OF_MEMORY: FailureType.OUT_OF_MEMORY,
+}
+_BY_FAILURE = {failure.value: code for code, failure in reversed(_BY_EXIT_CODE.items())}
+_SIGNAL_BASE = 128
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why the engine itself is ending a task."""
+
+    failure_type: FailureType
+    reason: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is told of a task that has ended; no failure type means success."""
+
+    exit_code: int | None
+    failure_type: FailureType | None = None
+    reason: str | None = None
+
+
+def classify(end: TaskEnd, ending: Ending | None, result_path: str | None) -> Outcome:
+    """Work out what became of a task.
+
+    :param ending: set if the engine ended it on purpose.
+    :param result_path: where its result object would be; None for a command, which has none.
+    """
+    code = end.exit_code if end.signal is None else _SIGNAL_BASE + end.signal
+    if ending is not None:
+        return Outcome(code, ending.failure_type, ending.reason)
+    if end.failure is not None:
+        return Outcome(code, FailureType(end.failure), end.message)
+    if end.out_of_memory:
+        return Outcome(code, FailureType.OUT_OF_MEMORY, end.message)
+    if end.signal is not None:
+        name = signal.Signals(end.signal).name
+        return Outcome(
+            code, FailureType.NON_ZERO_EXIT, f"killed by signal {end.signal} ({name}), not by remotebatch"
+        )
+    if result_path is None:
+        if code == exit_codes.SUCCESS:
+            return Outcome(code)
+        return Outcome(code, FailureType.NON_ZERO_EXIT, end.message or f"the command ended with exit code {code}")
+    return _classify_call(code, result_path)
+
+
+def found(result_path: str, attempt: int) -> Outcome | None:
+    """The outcome that a stored result tells, for a task whose end nobody saw.
+
+    :returns: None if the result is of another attempt or cannot be read.
+    """
+    try:
+        header = envelope.read_header(result_path)
+    except (OSError, envelope.CorruptEnvelope):
+        return None
+    if header["attempt"] != attempt:
+        return None
+    if header["success"]:
+        return Outcome(exit_codes.SUCCESS)
+    failure = header["failure_type"]
+    return Outcome(_BY_FAILURE.get(failure), FailureType(failure), header["message"])
+
+
+def _classify_call(code: int | None, result_path: str) -> Outcome:
+    try:
+        header = envelope.read_header(result_path)
+    except FileNotFoundError:
+        if code == exit_codes.SUCCESS:
+            return Outcome(
+                code, FailureType.RESULT_UNAVAILABLE, "the process ended well but without storing a result"
+            )
+        failure = _BY_EXIT_CODE.get(code or 0, FailureType.NON_ZERO_EXIT)
+        meaning = exit_codes.MEANINGS.get(code or 0)
+        return Outcome(code, failure, f"exit code {code}" + (f": {meaning}" if meaning else ""))
+    except (OSError, envelope.CorruptEnvelope) as error:
+        return Outcome(code, FailureType.RESULT_UNAVAILABLE, f"the stored result cannot be read: {error}")
+    if header["success"]:
+        if code == exit_codes.SUCCESS:
+            return Outcome(code)
+        return Outcome(code, FailureType.NON_ZERO_EXIT, f"exit code {code}, after the result was stored")
+    return Outcome(code, FailureType(header["failure_type"]), header["message"])

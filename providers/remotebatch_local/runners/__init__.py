@@ -1,0 +1,69 @@
+"""What runs tasks: processes forked from warm kernels, or containers. The engine knows only this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One run of one task, ready to start."""
+
+    key: int
+    """Names this run; a later attempt of the same task gets another."""
+    label: tuple[str, str]
+    """Job id and task id, for whoever looks at the process or container."""
+    directory: str
+    """Working directory: it exists and is empty."""
+    log_directory: str
+    """Where stdout.txt and stderr.txt go; it need not exist."""
+    environment: dict[str, str]
+    """The task's own variables."""
+    job_environment: dict[str, str]
+    """Variables that all tasks of the job share."""
+    files: dict[str, str] = field(default_factory=dict)
+    """Name in the working directory → path of the file to copy there."""
+    argv: list[str] | None = None
+    """The command to run, or None for a call."""
+    call: dict[str, Any] | None = None
+    """What the kernel is to evaluate: the fields of :class:`remotebatch_kernel.task.Call`."""
+    kernel: str = ""
+    """Path of the kernel archive."""
+    python: str = ""
+    """Interpreter for a call in a process."""
+    preload: tuple[str, ...] = ()
+    """Modules that a warm kernel may import before it forks."""
+    image: str | None = None
+    memory_limit: int | None = None
+    network: str | None = None
+    gpus: tuple[int, ...] = ()
+    """Numbers of the GPUs the task may use."""
+
+
+@dataclass(frozen=True)
+class TaskEnd:
+    """How a run ended."""
+
+    exit_code: int | None = None
+    signal: int | None = None
+    out_of_memory: bool = False
+    lost: bool = False
+    """What ran the task went away; the task itself is gone for certain."""
+    failure: str | None = None
+    """A ``FailureType`` by name where the runner knows it better than the exit code does."""
+    message: str = ""
+
+
+class Runner(Protocol):
+    """Starts tasks and reports, from the event loop, how each one ended: exactly once."""
+
+    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None]) -> None:
+        """Start a task; ``ended`` is called when it is over, with all it started."""
+
+    def signal(self, key: int, number: int) -> None:
+        """SIGTERM: ask a task to end. SIGKILL: end it with everything it started."""
+
+    async def close(self) -> None:
+        """End everything."""

@@ -1,0 +1,258 @@
+"""Tasks as containers of a Docker engine, each in its own, with the same directories at the same paths."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+from remotebatch.errors import ProviderError
+from remotebatch_kernel.files import place_files
+from remotebatch_local.runners import TaskEnd, TaskSpec
+
+ROOT_LABEL = "remotebatch.root"
+_OUT_OF_MEMORY_SIGNAL = 9
+
+
+@cache
+def engine() -> Any:
+    """A client of the Docker engine that the environment names, usually the one of this machine.
+
+    :raises ProviderError: saying what is missing and how to get it.
+    """
+    try:
+        import docker
+    except ImportError:
+        raise ProviderError(
+            "container_image needs the docker package: pip install 'remotebatch[docker]'"
+        ) from None
+    try:
+        client = docker.from_env(timeout=60)
+        client.ping()
+    except (docker.errors.DockerException, OSError) as error:
+        engine.cache_clear()
+        raise ProviderError(
+            f"container_image needs a running Docker engine, and none answers: {error}"
+        ) from error
+    return client
+
+
+def require_image(image: str) -> None:
+    """See that an image is on this machine or can be had.
+
+    :raises ProviderError: if there is no engine or no such image.
+    """
+    import docker
+
+    client = engine()
+    try:
+        client.images.get(image)
+    except docker.errors.ImageNotFound:
+        try:
+            client.images.get_registry_data(image)
+        except docker.errors.DockerException as error:
+            raise ProviderError(
+                f"container_image={image!r} is neither on this machine nor to be had from its registry: "
+                f"{getattr(error, 'explanation', None) or error}"
+            ) from error
+
+
+class ContainerRunner:
+    """Runs tasks as containers."""
+
+    def __init__(self, root: str, most_at_once: int) -> None:
+        self._root = root
+        self._threads = ThreadPoolExecutor(most_at_once, thread_name_prefix="container")
+        self._runs: dict[int, _Run] = {}
+
+    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None]) -> None:
+        """Start a task; ``ended`` is called when it is over, with all it started."""
+        loop = asyncio.get_running_loop()
+        run = self._runs[spec.key] = _Run(spec, self._root)
+
+        def over(end: TaskEnd) -> None:
+            del self._runs[spec.key]
+            ended(end)
+
+        self._threads.submit(lambda: loop.call_soon_threadsafe(over, run.to_the_end()))
+
+    def signal(self, key: int, number: int) -> None:
+        """SIGTERM: ask a task to end. SIGKILL: end it with everything it started."""
+        if key in self._runs:
+            threading.Thread(target=self._runs[key].signal, args=(number,), daemon=True).start()
+
+    async def close(self) -> None:
+        """End everything."""
+        for run in list(self._runs.values()):
+            await asyncio.to_thread(run.signal, 9)
+        await asyncio.to_thread(self._threads.shutdown)
+
+
+def remove_leftovers(root: str) -> int:
+    """Remove the containers that an agent killed in mid-flight left behind; tell how many."""
+    containers = engine().containers.list(all=True, filters={"label": f"{ROOT_LABEL}={root}"})
+    for container in containers:
+        _remove(container)
+    return len(containers)
+
+
+class _Run:
+    """One container from creation to removal, in a thread of its own."""
+
+    def __init__(self, spec: TaskSpec, root: str) -> None:
+        self._spec = spec
+        self._root = root
+        self._lock = threading.Lock()
+        self._container: Any = None
+        self._killed = False
+
+    def to_the_end(self) -> TaskEnd:
+        import docker
+
+        try:
+            with _streams(self._spec.log_directory) as (stdout, stderr):
+                place_files(self._spec.directory, self._spec.files)
+                return self._run(stdout.write, stderr.write)
+        except docker.errors.ImageNotFound as error:
+            return TaskEnd(failure="ImageUnavailable", message=str(error.explanation))
+        except docker.errors.APIError as error:
+            return self._explain_refusal(error)
+        except (docker.errors.DockerException, OSError) as error:
+            if _engine_is_gone():
+                return TaskEnd(lost=True, message=f"the Docker engine went away: {error}")
+            return TaskEnd(failure="SetupFailed", message=str(error))
+        finally:
+            if self._container is not None:
+                _remove(self._container)
+
+    def signal(self, number: int) -> None:
+        import docker
+
+        with self._lock:
+            self._killed = self._killed or number == _OUT_OF_MEMORY_SIGNAL
+            container = self._container
+        if container is None:
+            return  # not yet made: it will not be started
+        try:
+            container.kill(number)
+        except docker.errors.APIError:
+            pass  # it has ended by itself
+
+    def _run(self, write_out: Callable[[bytes], Any], write_err: Callable[[bytes], Any]) -> TaskEnd:
+        client, spec = engine(), self._spec
+        try:
+            client.images.get(spec.image)
+        except Exception as error:
+            import docker
+
+            if not isinstance(error, docker.errors.ImageNotFound):
+                raise
+            client.images.pull(spec.image)
+        container = client.containers.create(**self._options())
+        with self._lock:
+            self._container = container
+            if self._killed:
+                return TaskEnd(signal=_OUT_OF_MEMORY_SIGNAL)
+        attached = container.attach(stdout=True, stderr=True, stream=True, demux=True, logs=True)
+        container.start()
+        for out, err in attached:
+            if out:
+                write_out(out)
+            if err:
+                write_err(err)
+        code = container.wait()["StatusCode"]
+        container.reload()
+        state = container.attrs["State"]
+        if state["OOMKilled"]:
+            limit = f"{spec.memory_limit} bytes" if spec.memory_limit else "what the machine has"
+            return TaskEnd(exit_code=code, out_of_memory=True, message=f"the container needed more than {limit}")
+        return TaskEnd(exit_code=code)
+
+    def _options(self) -> dict[str, Any]:
+        spec = self._spec
+        options: dict[str, Any] = {
+            "image": spec.image,
+            "command": spec.argv,
+            "working_dir": spec.directory,
+            "environment": {
+                "HOME": spec.directory,
+                "PYTHONUNBUFFERED": "1",
+                **spec.job_environment,
+                **spec.environment,
+            },
+            "user": f"{os.getuid()}:{os.getgid()}",
+            "volumes": {spec.directory: {"bind": spec.directory, "mode": "rw"}},
+            "labels": {
+                ROOT_LABEL: self._root,
+                "remotebatch.job": spec.label[0],
+                "remotebatch.task": spec.label[1],
+            },
+            "mem_limit": spec.memory_limit,
+            "memswap_limit": spec.memory_limit,
+            "network": spec.network,
+        }
+        if spec.call is not None:
+            options["entrypoint"] = ["python3", spec.kernel, "run", json.dumps(spec.call)]
+            for path, mode in (
+                (spec.kernel, "ro"),
+                (spec.call["function"], "ro"),
+                (spec.call["inputs"], "ro"),
+                (os.path.dirname(spec.call["result"]), "rw"),
+            ):
+                options["volumes"][path] = {"bind": path, "mode": mode}
+        elif spec.argv is not None:
+            options["entrypoint"] = []  # an image's entry point would swallow the command
+        if spec.gpus:
+            from docker.types import DeviceRequest
+
+            options["device_requests"] = [
+                DeviceRequest(device_ids=[str(gpu) for gpu in spec.gpus], capabilities=[["gpu"]])
+            ]
+        return options
+
+    def _explain_refusal(self, error: Any) -> TaskEnd:
+        explanation = str(error.explanation or error)
+        if "executable file not found" in explanation or "no such file or directory" in explanation:
+            if self._spec.argv is not None:
+                return TaskEnd(exit_code=127, message=f"no program {self._spec.argv[0]!r} in {self._spec.image}")
+            explanation = f"image {self._spec.image!r} has no python3, which a function needs; {explanation}"
+        return TaskEnd(failure="SetupFailed", message=explanation)
+
+
+@contextmanager
+def _streams(directory: str) -> Iterator[tuple[Any, Any]]:
+    os.makedirs(directory, exist_ok=True)
+    with (
+        open(f"{directory}/stdout.txt", "wb", buffering=0) as out,
+        open(f"{directory}/stderr.txt", "wb", buffering=0) as err,
+    ):
+        yield out, err
+
+
+def _remove(container: Any) -> None:
+    import docker
+
+    try:
+        container.remove(force=True)
+    except docker.errors.NotFound:
+        pass
+    except docker.errors.APIError as error:
+        if error.status_code != 409:  # 409: its removal is under way already
+            raise
+
+
+def _engine_is_gone() -> bool:
+    import docker
+
+    try:
+        engine().ping()
+    except (docker.errors.DockerException, OSError, ProviderError):
+        engine.cache_clear()
+        return True
+    return False

@@ -1,0 +1,157 @@
+"""Where everything lies under an agent's root.
+
+::
+
+    agent.sock  agent.lock  agent.log  journal.sqlite
+    blobs/                                    laid out as a storage account would be
+        job-<id>/                             a job's container, by the Batch File Conventions
+            $Inputs/inputs                    all of its elements
+            $Results/<task>                   result objects
+            <task>/$TaskLog/stdout.txt        streams of the last attempt, stderr.txt beside it
+            <task>/$TaskLog/attempt-1/…       streams of earlier attempts
+            <task>/$TaskOutput/…              what the task wrote under ./JobOutput/
+        remotebatch-objects/                  stored once, named by their content
+            functions/  files/  kernels/
+    scratch/<n>/                              working directories; used again when left empty
+    kept/<job>/<task>/                        working directories of failed tasks, for a look
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+from remotebatch.conventions import container_name, task_output_path
+from remotebatch.errors import ProviderError
+from remotebatch.records import JobRecord
+
+_LONGEST_SOCKET_PATH = 100  # Linux takes 107 bytes
+
+
+class Store:
+    """Paths under a root, and the writing of what is named by content."""
+
+    def __init__(self, root: str) -> None:
+        self.root = os.path.realpath(root)
+        self.blobs = f"{self.root}/blobs"
+        self.objects = f"{self.blobs}/remotebatch-objects"
+        self.journal = f"{self.root}/journal.sqlite"
+        self.lock = f"{self.root}/agent.lock"
+        self.agent_log = f"{self.root}/agent.log"
+        self.scratch = f"{self.root}/scratch"
+        self.kept = f"{self.root}/kept"
+
+    def prepare(self) -> None:
+        """Make the directories; only the user may enter."""
+        try:
+            os.makedirs(self.root, mode=0o700, exist_ok=True)
+            for kind in ("functions", "files", "kernels"):
+                os.makedirs(f"{self.objects}/{kind}", exist_ok=True)
+            for directory in (self.scratch, self.kept):
+                os.makedirs(directory, exist_ok=True)
+        except OSError as error:
+            raise ProviderError(
+                f"the Local provider cannot use {self.root!r} ({error}); choose another with root="
+            ) from error
+
+    @property
+    def socket(self) -> str:
+        """The agent's socket: in the root, or, where that is too long a path, in a private directory."""
+        path = f"{self.root}/agent.sock"
+        if len(path.encode()) <= _LONGEST_SOCKET_PATH:
+            return path
+        digest = hashlib.sha256(self.root.encode()).hexdigest()[:16]
+        directory = f"{tempfile.gettempdir()}/remotebatch-{os.getuid()}-{digest}"
+        os.makedirs(directory, mode=0o700, exist_ok=True)
+        found = os.stat(directory)
+        if found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise ProviderError(f"{directory} belongs to somebody else; choose a shorter root=")
+        return f"{directory}/agent.sock"
+
+    # -- a job's files ----------------------------------------------------------------------
+
+    def container(self, job: JobRecord) -> str:
+        """Directory of a job's container."""
+        return f"{self.blobs}/{container_name(job.provider_job_id)}"
+
+    def inputs(self, job: JobRecord) -> str:
+        """The inputs object."""
+        return f"{self.container(job)}/$Inputs/inputs"
+
+    def results(self, job: JobRecord) -> str:
+        """Directory of the result objects."""
+        return f"{self.container(job)}/$Results"
+
+    def result(self, job: JobRecord, index: int) -> str:
+        """A task's result object."""
+        return f"{self.results(job)}/{job.task_id(index)}"
+
+    def logs(self, job: JobRecord, index: int) -> str:
+        """Directory of a task's streams."""
+        return f"{self.container(job)}/{job.task_id(index)}/$TaskLog"
+
+    def stream(self, job: JobRecord, index: int, stream: str) -> str:
+        """One of a task's streams."""
+        return f"{self.container(job)}/{task_output_path(job.task_id(index), 'TaskLog', stream + '.txt')}"
+
+    def outputs(self, job: JobRecord, index: int) -> str:
+        """Directory of a task's output files."""
+        return f"{self.container(job)}/{job.task_id(index)}/$TaskOutput"
+
+    def kept_directory(self, job: JobRecord, index: int) -> str:
+        """Where a failed task's working directory is kept."""
+        return f"{self.kept}/{job.id}/{job.task_id(index)}"
+
+    # -- what is named by content -----------------------------------------------------------
+
+    def object(self, kind: str, digest: str) -> str:
+        """Path of an object; ``kind`` is functions, files or kernels."""
+        return f"{self.objects}/{kind}/{digest}"
+
+    def put(self, kind: str, digest: str, data: bytes) -> str:
+        """Store bytes under their digest, once."""
+        path = self.object(kind, digest)
+        if not os.path.exists(path):
+            _write_new(path, lambda file: file.write(data))
+        return path
+
+    def put_file(self, source: Path | bytes) -> str:
+        """Store a file's content, however large, and return its digest."""
+        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
+            digest = hashlib.sha256()
+            while block := file.read(1 << 20):
+                digest.update(block)
+            path = self.object("files", digest.hexdigest())
+            if not os.path.exists(path):
+                file.seek(0)
+                _write_new(path, lambda copy: shutil.copyfileobj(file, copy, 1 << 20))
+        return digest.hexdigest()
+
+    def write_inputs(self, job: JobRecord, write: Callable[[IO[bytes]], object]) -> None:
+        """Make a job's container and its inputs object."""
+        os.makedirs(self.results(job), exist_ok=True)
+        os.makedirs(os.path.dirname(self.inputs(job)), exist_ok=True)
+        _write_new(self.inputs(job), write)
+
+    def objects_of(self, kind: str) -> Iterator[os.DirEntry[str]]:
+        """All stored objects of a kind."""
+        with os.scandir(f"{self.objects}/{kind}") as entries:
+            yield from entries
+
+
+def _write_new(path: str, write: Callable[[IO[bytes]], object]) -> None:
+    """Write a file that is either whole or absent."""
+    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path), delete=False) as file:
+        try:
+            write(file)
+            file.flush()
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise

@@ -1,0 +1,158 @@
+"""An array job: one function over many elements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, overload
+
+from remotebatch.job import Job
+from remotebatch.records import Counts
+from remotebatch.status import JobStatus, JobType
+from remotebatch.task_job import ArrayChildJob
+from remotebatch.tracker import wait_until
+
+
+class ArrayJob(Job, Sequence[ArrayChildJob]):
+    """Many evaluations of one function (Wolfram: a job object of type Array). A sequence of its children."""
+
+    type = JobType.ARRAY
+
+    @property
+    def id(self) -> str:
+        """remotebatch's id of the job, a UUID; the provider has its own (Wolfram: JobUUID)."""
+        return self._tracker.record.id
+
+    def __len__(self) -> int:
+        return self._tracker.record.task_count
+
+    @overload
+    def __getitem__(self, index: int) -> ArrayChildJob: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[ArrayChildJob]: ...
+    def __getitem__(self, index: int | slice) -> ArrayChildJob | list[ArrayChildJob]:
+        chosen = range(len(self))[index]  # normalises, and refuses what is out of range
+        if isinstance(chosen, range):
+            return [ArrayChildJob(self, position) for position in chosen]
+        return ArrayChildJob(self, chosen)
+
+    @property
+    def provider_first_task_id(self) -> str:
+        """The provider's id of the first child's task: "10000001" (Wolfram: ProviderFirstTaskID)."""
+        return self._tracker.record.task_id(0)
+
+    @property
+    def status_reason(self) -> str | None:
+        """How many children failed, and why the first of them did; None where none has."""
+        self._tracker.refresh()
+        failed = [task for task in self._tracker.tasks() if task.status is JobStatus.FAILED]
+        if not failed:
+            return None
+        return (
+            f"{len(failed)} of {len(self)} children failed; child {failed[0].index}: "
+            f"{failed[0].failure_type}: {failed[0].reason}"
+        )
+
+    @property
+    def counts(self) -> Counts:
+        """How many children are in each status."""
+        return self._tracker.counts()
+
+    @property
+    def child_statuses(self) -> list[JobStatus]:
+        """Status of each child (Wolfram: ChildJobStatuses)."""
+        self._tracker.refresh()
+        return [task.status for task in self._tracker.tasks()]
+
+    @property
+    def child_exit_codes(self) -> list[int | None]:
+        """Exit code of each child (Wolfram: ChildJobExitCodes)."""
+        self._tracker.refresh()
+        return [task.exit_code for task in self._tracker.tasks()]
+
+    @property
+    def child_status_reasons(self) -> list[str | None]:
+        """Status reason of each child (Wolfram: ChildJobStatusReasons)."""
+        self._tracker.refresh()
+        return [task.reason for task in self._tracker.tasks()]
+
+    def results(self, timeout: float | None = None, return_exceptions: bool = False) -> list[Any]:
+        """Wait for the children and return all values as one flat list, in input order.
+
+        :param timeout: the longest to wait, in seconds.
+        :param return_exceptions: put exceptions in their places in the list, in place of raising the
+            first.
+        :raises Exception: what the function raised for the first element, in input order, that failed.
+        :raises JobFailed: if that element's child failed otherwise.
+        :raises TimeoutError: if the array has not ended in time; the children go on.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        values: list[Any] = []
+        for child in self:
+            child.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
+            if not return_exceptions and (error := child.exception()) is not None:
+                raise error
+            values += child.outcomes()
+        return values
+
+    def as_completed(self, timeout: float | None = None) -> Iterator[ArrayChildJob]:
+        """Yield each child as it ends, well or badly.
+
+        :raises TimeoutError: if not all have ended in time.
+        """
+        deadline = None if timeout is None else time.monotonic() + timeout
+        completed, seen, position = self._tracker.completed, set[int](), 0
+        while len(seen) < len(self):
+            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
+            at = position
+            if not wait_until([self._tracker], lambda: len(completed) > at, remaining):
+                raise TimeoutError(f"{len(self) - len(seen)} of {len(self)} children are still in progress")
+            index = completed[position]
+            position += 1
+            if index not in seen:
+                seen.add(index)
+                yield ArrayChildJob(self, index)
+
+    def progress(self) -> ArrayJob:
+        """Show a bar, in a terminal or a notebook, until the array has completed.
+
+        Interrupting it leaves the job running.
+
+        :returns: the job.
+        """
+        from remotebatch.progress import show  # rich's progress bars are loaded only for this
+
+        show(self)
+        return self
+
+    def delete(self) -> None:
+        """End the job if need be and remove all that is stored of it (Wolfram: DeleteObject)."""
+        self._tracker.provider.delete(self._tracker.record)
+
+    def properties(self) -> dict[str, Any]:
+        """All of the job's properties in one dict (Wolfram: Properties)."""
+        return self._common_properties() | {
+            "provider_first_task_id": self.provider_first_task_id,
+            "child_count": len(self),
+            "element_count": self._tracker.record.element_count,
+            "chunksize": self._tracker.record.chunksize,
+            "counts": self.counts,
+            "child_statuses": self.child_statuses,
+            "child_exit_codes": self.child_exit_codes,
+            "child_status_reasons": self.child_status_reasons,
+        }
+
+    def _known_status(self) -> JobStatus:
+        return JobStatus.COMPLETED if self._tracker.finished else JobStatus.ACTIVE
+
+    def _any_failed(self) -> bool:
+        return any(task.status is JobStatus.FAILED for task in self._tracker.tasks())
+
+    def _indices(self) -> Sequence[int] | None:
+        return None
+
+    def _value(self) -> Any:
+        return self.results()
+
+    def _forget_value(self) -> None:
+        """Children hold the values, each its own."""

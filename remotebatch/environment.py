@@ -1,0 +1,215 @@
+"""Where to run: a provider, its properties, and the settings of the jobs submitted to it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+from typing import Any, ClassVar, overload
+
+from remotebatch.array_job import ArrayJob
+from remotebatch.command import Command
+from remotebatch.errors import CannotSend, InvalidSetting
+from remotebatch.provider import Provider, Submission, provider_class
+from remotebatch.records import JobRecord
+from remotebatch.settings import JobSettings, check
+from remotebatch.status import JobType
+from remotebatch.submission import Element, pack_commands, pack_function, pack_inputs
+from remotebatch.task_job import SingleJob
+from remotebatch.tracker import Tracker
+
+
+class SubmissionEnvironment:
+    """A place to submit jobs to (Wolfram: RemoteBatchSubmissionEnvironment).
+
+    :param provider: name of an installed provider; "Local" runs on this machine.
+    :param properties: properties of the provider, checked at once.
+    :raises InvalidSetting: if the provider or a property is unknown, or a value is not allowed.
+    """
+
+    _default: ClassVar[SubmissionEnvironment | None] = None
+
+    def __init__(self, provider: str = "Local", **properties: Any) -> None:
+        self._provider: Provider = provider_class(provider)(**properties)
+        self._settings: JobSettings = self._provider.settings_type()
+
+    @property
+    def provider(self) -> str:
+        """Name of the provider."""
+        return self._provider.name
+
+    @property
+    def properties(self) -> dict[str, Any]:
+        """The provider's properties, without secrets."""
+        return dict(self._provider.properties)
+
+    @property
+    def settings(self) -> JobSettings:
+        """The settings that jobs submitted here get."""
+        return self._settings
+
+    def options(self, **settings: Any) -> SubmissionEnvironment:
+        """A derived environment with other job settings; this one stays as it is.
+
+        :param settings: see :class:`~remotebatch.JobSettings` and the provider's own.
+        :raises InvalidSetting: if one is unknown, of a wrong type or out of range, naming what is allowed.
+        """
+        kind = self._provider.settings_type
+        known = {name: getattr(self._settings, name) for name in kind.__struct_fields__}
+        checked = check(kind, {**known, **settings}, "setting")
+        self._provider.check(checked)
+        derived = object.__new__(SubmissionEnvironment)
+        derived._provider, derived._settings = self._provider, checked
+        return derived
+
+    def submit(self, function: Callable[..., Any] | Command, /, *args: Any, **kwargs: Any) -> SingleJob:
+        """Send one call (Wolfram: RemoteBatchSubmit) and return at once.
+
+        :param function: any callable, or a :class:`~remotebatch.Command`.
+        :param args: its positional arguments.
+        :param kwargs: its keyword arguments.
+        :raises CannotSend: naming what cannot be pickled, before anything is stored.
+        :raises ProviderError: if the provider refuses the job.
+        """
+        if isinstance(function, Command):
+            if args or kwargs:
+                raise CannotSend("a Command takes no further arguments: put them into its list")
+            return SingleJob(self, self._submit_commands(JobType.SINGLE, [function]))
+        return SingleJob(self, self._submit_calls(JobType.SINGLE, function, [(args, kwargs)], 1, None))
+
+    @overload
+    def map_submit(self, function: Iterable[Command], /) -> ArrayJob: ...
+    @overload
+    def map_submit(
+        self,
+        function: Callable[..., Any],
+        /,
+        *iterables: Iterable[Any],
+        chunksize: int = 1,
+        initializer: Callable[[], Any] | None = None,
+    ) -> ArrayJob: ...
+    def map_submit(
+        self,
+        function: Callable[..., Any] | Iterable[Command],
+        /,
+        *iterables: Iterable[Any],
+        chunksize: int = 1,
+        initializer: Callable[[], Any] | None = None,
+    ) -> ArrayJob:
+        """Send one function over many elements (Wolfram: RemoteBatchMapSubmit) and return at once.
+
+        :param function: any callable; or an iterable of :class:`~remotebatch.Command`, one a child.
+        :param iterables: its arguments, zipped as :meth:`concurrent.futures.Executor.map` does.
+        :param chunksize: elements to a child, each child a contiguous span.
+        :param initializer: called once in each child before its elements.
+        :raises CannotSend: naming what cannot be pickled, before anything is stored.
+        :raises ProviderError: if the provider refuses the job.
+        """
+        if not callable(function):
+            if iterables or chunksize != 1 or initializer is not None:
+                raise CannotSend("an array of commands takes an iterable of Command and nothing else")
+            return ArrayJob(self, self._submit_commands(JobType.ARRAY, function))
+        if not iterables:
+            raise CannotSend(f"map_submit({function!r}): nothing to map over")
+        if not isinstance(chunksize, int) or chunksize < 1:
+            raise InvalidSetting(f"chunksize={chunksize!r}: expected an integer of at least 1")
+        elements: Iterator[Element] = ((args, {}) for args in zip(*iterables))  # noqa: B905 - as Executor.map
+        return ArrayJob(
+            self, self._submit_calls(JobType.ARRAY, function, elements, chunksize, initializer)
+        )
+
+    def jobs(self, type: JobType | str | None = None) -> list[SingleJob | ArrayJob]:  # noqa: A002
+        """Single and Array jobs at the provider, newest first, never children (Wolfram: RemoteBatchJobs).
+
+        :param type: only jobs of this type.
+        """
+        wanted = None if type is None else JobType(type)
+        return [
+            self._attach(listing.record)
+            for listing in self._provider.jobs()
+            if wanted in (None, listing.record.type)
+        ]
+
+    def job(self, job_id: str) -> SingleJob | ArrayJob:
+        """Attach to a job by its id, from any process.
+
+        :raises JobNotFound: if the provider knows no such job.
+        """
+        return self._attach(self._provider.job(str(job_id)))
+
+    def __repr__(self) -> str:
+        shown = [f"{name}={value!r}" for name, value in self.properties.items() if value is not None]
+        return f"SubmissionEnvironment({', '.join([repr(self.provider), *shown])})"
+
+    def _attach(self, record: JobRecord) -> SingleJob | ArrayJob:
+        tracker = Tracker(self._provider, record)
+        return SingleJob(self, tracker) if record.type is JobType.SINGLE else ArrayJob(self, tracker)
+
+    def _submit_calls(
+        self,
+        kind: JobType,
+        function: Callable[..., Any],
+        elements: Iterable[Element],
+        chunksize: int,
+        initializer: Callable[[], Any] | None,
+    ) -> Tracker:
+        if not callable(function):
+            raise CannotSend(f"{function!r} is no function and no Command")
+        definitions = self._settings.include_definitions
+        packed = pack_function(function, initializer, definitions)
+        inputs = pack_inputs(function, elements, definitions)
+        return self._send(
+            Submission(
+                id=str(uuid.uuid4()),
+                type=kind,
+                name=self._settings.name or packed.name,
+                settings=self._settings,
+                inputs=inputs,
+                chunksize=chunksize,
+                function=packed,
+            )
+        )
+
+    def _submit_commands(self, kind: JobType, commands: Iterable[Command]) -> Tracker:
+        iterator = iter(commands)
+        first = next(iterator, None)
+        inputs = pack_commands([] if first is None else chain([first], iterator))
+        return self._send(
+            Submission(
+                id=str(uuid.uuid4()),
+                type=kind,
+                name=self._settings.name or (first.name if first else "commands"),
+                settings=self._settings,
+                inputs=inputs,
+                chunksize=1,
+                function=None,
+            )
+        )
+
+    def _send(self, submission: Submission) -> Tracker:
+        if submission.inputs.count == 0:
+            raise CannotSend(f"job {submission.name!r} has no elements: there is nothing to run")
+        self._provider.check(submission.settings)
+        return Tracker(self._provider, self._provider.submit(submission))
+
+
+def set_default_environment(environment: SubmissionEnvironment | None) -> None:
+    """Choose the environment of the module-level ``submit`` and ``map_submit``; None for Local again."""
+    SubmissionEnvironment._default = environment
+
+
+def default_environment() -> SubmissionEnvironment:
+    """The environment chosen with :func:`set_default_environment`, or else one for "Local"."""
+    if SubmissionEnvironment._default is None:
+        SubmissionEnvironment._default = SubmissionEnvironment("Local")
+    return SubmissionEnvironment._default
+
+
+def submit(function: Callable[..., Any] | Command, /, *args: Any, **kwargs: Any) -> SingleJob:
+    """:meth:`SubmissionEnvironment.submit` in the default environment."""
+    return default_environment().submit(function, *args, **kwargs)
+
+
+def map_submit(function: Any, /, *iterables: Iterable[Any], **options: Any) -> ArrayJob:
+    """:meth:`SubmissionEnvironment.map_submit` in the default environment."""
+    return default_environment().map_submit(function, *iterables, **options)

@@ -1,0 +1,309 @@
+"""Jobs that are one task: a single job, or a child of an array."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from remotebatch import evaluation
+from remotebatch.evaluation import Evaluation
+from remotebatch.job import Job
+from remotebatch.provider import Stream
+from remotebatch.records import OutputFile, TaskRecord
+from remotebatch.status import FailureType, JobStatus, JobType
+from remotebatch.tracker import Tracker, wait_until
+
+if TYPE_CHECKING:
+    from remotebatch.array_job import ArrayJob
+    from remotebatch.environment import SubmissionEnvironment
+
+_FOLLOW_INTERVAL = 0.1
+
+
+class TaskJob(Job):
+    """A job with one evaluation."""
+
+    def __init__(self, environment: SubmissionEnvironment, tracker: Tracker, index: int) -> None:
+        super().__init__(environment, tracker)
+        self._index = index
+        self._evaluation: Evaluation | None = None
+
+    @property
+    def provider_task_id(self) -> str:
+        """The provider's id of the task: "10000000" for a single job (Wolfram: ProviderTaskID)."""
+        return self._tracker.record.task_id(self._index)
+
+    @property
+    def status_reason(self) -> str | None:
+        """Why the job is in its status, where there is something to say (Wolfram: JobStatusReason)."""
+        return self._task().reason
+
+    @property
+    def exit_code(self) -> int | None:
+        """Exit code of the task's process; 128 plus the signal's number if a signal ended it.
+
+        None before it has ended, and where no process was started (Wolfram: JobExitCode).
+        """
+        return self._task().exit_code
+
+    @property
+    def failure_type(self) -> FailureType | None:
+        """The class of the failure, None where there is none."""
+        return self._task().failure_type
+
+    @property
+    def attempts(self) -> int:
+        """Number of the current attempt, from 1: it grows with each retry."""
+        return self._task().attempts
+
+    @property
+    def requeues(self) -> int:
+        """How often the task was queued again because what ran it went away."""
+        return self._task().requeues
+
+    # -- streams ----------------------------------------------------------------------------
+
+    @overload
+    def log(self, *, raw: Literal[False] = False) -> str: ...
+    @overload
+    def log(self, *, raw: Literal[True]) -> bytes: ...
+    def log(self, *, raw: bool = False) -> str | bytes:
+        """Standard output: so far while the job runs, all of it after (Wolfram: JobLog).
+
+        :param raw: bytes as written, in place of text read as UTF-8 with replacement.
+        """
+        return self._stream("stdout", raw)
+
+    @overload
+    def error_log(self, *, raw: Literal[False] = False) -> str: ...
+    @overload
+    def error_log(self, *, raw: Literal[True]) -> bytes: ...
+    def error_log(self, *, raw: bool = False) -> str | bytes:
+        """Standard error, as :meth:`log` gives standard output (Wolfram: JobStandardErrorLog)."""
+        return self._stream("stderr", raw)
+
+    def follow(self, stream: Stream = "stdout") -> Iterator[str]:
+        """Yield the lines of a stream as they are written, until the job has ended.
+
+        :param stream: "stdout" or "stderr".
+        """
+        offset, rest = 0, b""
+        interval = max(_FOLLOW_INTERVAL, self._tracker.provider.refresh_interval)
+        while True:
+            ended = wait_until([self._tracker], self._known_done, interval)
+            data = self._read_stream(stream, offset)
+            offset += len(data)
+            *lines, rest = (rest + data).split(b"\n")
+            yield from (line.decode(errors="replace") for line in lines)
+            if ended and not data:
+                break
+        if rest:
+            yield rest.decode(errors="replace")
+
+    # -- outcome ----------------------------------------------------------------------------
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """The record of the evaluation; None before the job has ended (Wolfram: EvaluationData)."""
+        if not self.status.final:
+            return None
+        return self._load_evaluation()
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the job and return its value (Wolfram: EvaluationResult).
+
+        A child that spans several elements returns the list of their values.
+
+        :param timeout: the longest to wait, in seconds.
+        :raises Exception: what the function raised, as itself.
+        :raises JobFailed: if the job failed otherwise.
+        :raises TimeoutError: if the job has not ended in time.
+        """
+        error = self.exception(timeout)
+        if error is not None:
+            raise error
+        return self._load_evaluation().result
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the job and return what :meth:`result` would raise, None where that is nothing."""
+        self.wait(timeout)
+        loaded = self._load_evaluation()
+        for outcome in loaded.outcomes:
+            if outcome[0] == "error":
+                return evaluation.rebuild(outcome, self._tracker.record, self._known_task())
+        return None if loaded.success else self._failed(loaded)
+
+    def outcomes(self) -> list[Any]:
+        """For a job that has ended: value or exception of each element of its span."""
+        loaded = self._load_evaluation()
+        task, record = self._known_task(), self._tracker.record
+        if not loaded.success and not any(outcome[0] == "error" for outcome in loaded.outcomes):
+            return [self._failed(loaded) for _ in record.span(self._index)]
+        return [
+            outcome[1] if outcome[0] == "value" else evaluation.rebuild(outcome, record, task)
+            for outcome in loaded.outcomes
+        ]
+
+    # -- files ------------------------------------------------------------------------------
+
+    def output_files(self) -> list[OutputFile]:
+        """What the function wrote under ``./JobOutput/``, by name; complete once the job has ended."""
+        return self._tracker.provider.output_files(self._tracker.record, self._index)
+
+    def download(self, to: str | Path, names: Sequence[str] | None = None) -> list[Path]:
+        """Copy output files to a local directory, which is made if need be.
+
+        :param names: which of them; all by default.
+        :returns: where they are.
+        :raises FileNotFoundError: if there is no output file of that name.
+        """
+        available = [file.name for file in self.output_files()]
+        chosen = available if names is None else list(names)
+        for name in chosen:
+            if name not in available:
+                raise FileNotFoundError(f"{self._title()} has no output file {name!r}; it has {available}")
+        copies = []
+        for name in chosen:
+            copy = Path(to) / name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            self._tracker.provider.download(self._tracker.record, self._index, name, copy)
+            copies.append(copy)
+        return copies
+
+    def properties(self) -> dict[str, Any]:
+        """All of the job's properties in one dict (Wolfram: Properties)."""
+        task = self._task()
+        loaded = self.evaluation
+        return self._common_properties() | {
+            "provider_task_id": self.provider_task_id,
+            "exit_code": task.exit_code,
+            "failure_type": task.failure_type,
+            "attempts": task.attempts,
+            "requeues": task.requeues,
+            "started_at": task.started_at,
+            "ended_at": task.ended_at,
+            "input_string": loaded.input_string if loaded else None,
+            "warnings": loaded.warnings if loaded else [],
+            "timing": loaded.timing if loaded else None,
+            "absolute_timing": loaded.absolute_timing if loaded else None,
+            "output_files": [file.name for file in self.output_files()],
+        }
+
+    # -- within -----------------------------------------------------------------------------
+
+    def _known_task(self) -> TaskRecord:
+        return self._tracker.task(self._index)
+
+    def _task(self) -> TaskRecord:
+        self._tracker.refresh()
+        return self._known_task()
+
+    def _known_status(self) -> JobStatus:
+        return self._known_task().status
+
+    def _any_failed(self) -> bool:
+        return self._known_task().status is JobStatus.FAILED
+
+    def _indices(self) -> Sequence[int] | None:
+        return [self._index]
+
+    def _value(self) -> Any:
+        return self.result()
+
+    def _forget_value(self) -> None:
+        self._evaluation = None
+
+    def _stream(self, stream: Stream, raw: bool) -> str | bytes:
+        data = self._read_stream(stream, 0)
+        return data if raw else data.decode(errors="replace")
+
+    def _read_stream(self, stream: Stream, offset: int) -> bytes:
+        return self._tracker.provider.read_stream(self._tracker.record, self._index, stream, offset)
+
+    def _load_evaluation(self) -> Evaluation:
+        if self._evaluation is None:
+            self._evaluation = self._read_evaluation()
+        return self._evaluation
+
+    def _read_evaluation(self) -> Evaluation:
+        provider, record, task = self._tracker.provider, self._tracker.record, self._known_task()
+        if record.function is None:
+            argv = provider.read_command(record, self._index)
+            streams = (self.log(raw=True), self.error_log(raw=True))
+            return evaluation.of_command(argv, task, *streams)
+        try:
+            loaded = evaluation.unpack(provider.read_result(record, self._index))
+        except FileNotFoundError:
+            missing = "the job ended well, but its result is not stored where it should be"
+            return _no_value(task.failure_type, task.reason or missing)
+        except evaluation.CorruptResult as error:
+            return _no_value(FailureType.RESULT_UNAVAILABLE, str(error))
+        if loaded.success != (task.status is JobStatus.SUCCEEDED):
+            # ended by something else at the last moment: what the platform saw is what counts
+            return _no_value(task.failure_type, task.reason or loaded.message)
+        return loaded
+
+    def _failed(self, loaded: Evaluation) -> Exception:
+        record, task = self._tracker.record, self._known_task()
+        if task.failure_type is None:  # ended well, but what it stored cannot be had
+            return evaluation.failed(record, task, loaded.message)
+        tail = self.error_log().rstrip().splitlines()[-5:] if record.function is None else []
+        return evaluation.failed(record, task, "\n".join([task.reason or loaded.message, *tail]))
+
+
+def _no_value(failure_type: FailureType | None, message: str) -> Evaluation:
+    return Evaluation(
+        success=False, failure_type=failure_type or FailureType.RESULT_UNAVAILABLE, message=message
+    )
+
+
+class SingleJob(TaskJob):
+    """One call of one function (Wolfram: a job object of type Single)."""
+
+    type = JobType.SINGLE
+
+    def __init__(self, environment: SubmissionEnvironment, tracker: Tracker) -> None:
+        super().__init__(environment, tracker, 0)
+
+    @property
+    def id(self) -> str:
+        """remotebatch's id of the job, a UUID; the provider has its own (Wolfram: JobUUID)."""
+        return self._tracker.record.id
+
+    def delete(self) -> None:
+        """End the job if need be and remove all that is stored of it (Wolfram: DeleteObject)."""
+        self._tracker.provider.delete(self._tracker.record)
+
+
+class ArrayChildJob(TaskJob):
+    """One task of an array job (Wolfram: a job object of type ArrayChild)."""
+
+    type = JobType.ARRAY_CHILD
+
+    def __init__(self, parent: ArrayJob, index: int) -> None:
+        super().__init__(parent.environment, parent._tracker, index)
+        self.parent = parent
+
+    @property
+    def id(self) -> str:
+        """A UUID derived from the array's and the index, the same in every process."""
+        return str(uuid.uuid5(uuid.UUID(self._tracker.record.id), str(self._index)))
+
+    @property
+    def index(self) -> int:
+        """Position among the array's children, from 0."""
+        return self._index
+
+    @property
+    def span(self) -> range:
+        """Indices of the elements this child evaluates."""
+        return self._tracker.record.span(self._index)
+
+    def _title(self) -> str:
+        return f"child {self._index} of job {self.name!r} ({self.parent.id})"
+
+    def properties(self) -> dict[str, Any]:
+        """All of the job's properties in one dict (Wolfram: Properties)."""
+        return super().properties() | {"parent": self.parent.id, "index": self.index, "span": self.span}
