@@ -1,4 +1,4 @@
-"""Entry point: ``kernel.pyz run CALL`` evaluates one task, ``kernel.pyz serve FD [MODULE…]`` is a warm kernel.
+"""Entry point: ``kernel.pyz run CALL`` evaluates one task, ``kernel.pyz serve FD FUNCTION [MODULE…]`` is a warm kernel.
 
 This file is parsed by whatever Python an image happens to have, so it stays within the syntax of
 old versions until that version has been checked.
@@ -16,12 +16,13 @@ def main(arguments):
         )
         return 90  # exit_codes.VERSION_MISMATCH, which an old Python could not import
     if arguments[0] == "run":
-        from remotebatch_kernel.task import Call, run_call
+        from remotebatch_kernel.task import Call, prepare_process, run_call
 
+        prepare_process()
         return run_call(Call.from_json(arguments[1]))
     from remotebatch_kernel.serve import serve
 
-    return serve(int(arguments[1]), arguments[2:])
+    return serve(int(arguments[1]), arguments[2], arguments[3:])
 
 
 if __name__ == "__main__":

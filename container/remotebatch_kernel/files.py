@@ -2,11 +2,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 
 
 def place_files(directory: str, files: dict[str, str]) -> None:
     """Copy each file to its name in the directory, making folders as needed."""
+    if not files:
+        return
+    import shutil  # it loads every compression library there is, for which warm kernels have no use
+
     for name, source in files.items():
         target = os.path.join(directory, name)
         os.makedirs(os.path.dirname(target), exist_ok=True)

@@ -17,12 +17,22 @@ class Function(NamedTuple):
     initializer: Callable[[], Any] | None
 
 
+_loaded: dict[str, Function] = {}
+
+
+def load_ahead(path: str) -> None:
+    """Load a function in a warm kernel, once for all the copies that will be forked from it."""
+    _loaded[path] = load(path)
+
+
 def load(path: str) -> Function:
     """Bring a packed function back to life.
 
     :raises KernelFailure: VersionMismatch before anything is unpickled; ModuleMissing or
         InputUnavailable if that fails.
     """
+    if path in _loaded:
+        return _loaded[path]
     try:
         with open(path, "rb") as file:
             header, payload = envelope.unpack(file.read())

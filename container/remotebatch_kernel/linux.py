@@ -1,4 +1,4 @@
-"""What Linux offers to own a task's processes for certain: subreapers, death signals, the process tree.
+"""What Linux offers to own a task's processes for certain: subreapers and the process tree.
 
 Every task's first process is a *subreaper*: what its descendants leave behind, daemons that called
 ``setsid`` twice included, becomes its child and stays in its tree. When that process ends, all that
@@ -11,20 +11,16 @@ import ctypes
 import os
 import signal
 
-_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
-_libc = ctypes.CDLL(None, use_errno=True)
+_prctl = ctypes.PyDLL(None).prctl  # PyDLL: such a short call is not worth letting go of the GIL
+_prctl.argtypes = [ctypes.c_int, ctypes.c_ulong]
 
 
 def become_subreaper() -> None:
     """Orphaned descendants of this process become its children (kept across ``exec``)."""
-    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-
-
-def die_with_parent() -> None:
-    """SIGKILL this process when its parent ends, however that ends."""
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if _prctl(_PR_SET_CHILD_SUBREAPER, 1) != 0:
+        raise OSError("this system has no child subreapers: Linux 3.4 or newer is needed")
 
 
 def children(pid: int) -> list[int]:
@@ -63,8 +59,3 @@ def _signal(pid: int, number: int) -> None:
     except ProcessLookupError:
         pass
 
-
-def _prctl(option: int, value: int) -> None:
-    if _libc.prctl(option, value, 0, 0, 0) != 0:
-        error = ctypes.get_errno()
-        raise OSError(error, os.strerror(error))

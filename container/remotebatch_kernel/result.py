@@ -8,6 +8,7 @@ the rest.
 from __future__ import annotations
 
 import os
+import pickle
 import sys
 from typing import Any
 
@@ -16,6 +17,7 @@ import cloudpickle
 from remotebatch_kernel import envelope, exceptions, exit_codes
 from remotebatch_kernel.failure import KernelFailure
 
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})  # cloudpickle would only be slower
 _OWN_DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -35,8 +37,9 @@ def pack(header: dict[str, Any], outcomes: list[tuple[Any, ...]]) -> bytes:
 
     :raises KernelFailure: ResultUnavailable, naming the type, if a value cannot be pickled.
     """
+    plain = all(outcome[0] == "value" and type(outcome[1]) in _PLAIN for outcome in outcomes)
     try:
-        payload = cloudpickle.dumps(outcomes)
+        payload = pickle.dumps(outcomes) if plain else cloudpickle.dumps(outcomes)
     except MemoryError:
         raise
     except Exception as error:  # whatever a user's __reduce__ raises

@@ -1,19 +1,12 @@
 """The warm kernel: one process that has imported what tasks need and forks a fresh copy for each.
 
-It talks to whoever started it over a socket, a line of JSON a message:
+It talks to whoever started it over a socket, in frames of a fixed head and some text (see
+:data:`FRAME`). The text of a START is a pickled dict (see :func:`enter`); it is read only in the
+forked copy, for every page that the warm kernel itself touches between two forks is a page to copy
+again.
 
-=========================================  ====================================================
-to the kernel                              from the kernel
-=========================================  ====================================================
-                                           ``{"ready": "3.11.7"}``, its Python, first of all
-``{"start": key, "task": {…}}``            ``{"started": key, "pid": n}``
-``{"signal": key, "number": 15 or 9}``     ``{"ended": key, "exit_code": n or null,
-                                           "signal": n or null, "max_rss": bytes}``
-                                           ``{"setup_failed": key, "message": text}``
-=========================================  ====================================================
-
-Tasks share nothing: what is imported here is only what the function's pickle would import anyway,
-and no user code runs before the fork. When the other side goes away, every task is killed with all
+Tasks share nothing but memory that is copied when written: what is loaded here, before the fork, is
+only what every task would load first, and none of it is kept if it holds more than memory. When the other side goes away, every task is killed with all
 its descendants.
 """
 from __future__ import annotations
@@ -21,183 +14,271 @@ from __future__ import annotations
 import atexit
 import gc
 import importlib
-import json
 import os
+import pickle
 import resource
 import select
 import signal
 import socket
+import struct
 import sys
 import threading
-from typing import Any, Callable, NoReturn
+from typing import Any, Callable, NamedTuple, NoReturn
 
-from remotebatch_kernel import exit_codes, linux
+import cloudpickle
+
+from remotebatch_kernel import envelope, exit_codes, function, inputs, linux
+from remotebatch_kernel.failure import KernelFailure
 from remotebatch_kernel.files import place_files
-from remotebatch_kernel.task import Call, run_call
+from remotebatch_kernel.task import Call, prepare_process, run_call
+
+FRAME = struct.Struct("<cQiI")
+"""Head of a frame: kind, key of the task, a number, bytes of text that follow.
+
+To the kernel: START (text: the task), SIGNAL (number: SIGTERM or SIGKILL).
+From it: READY, first of all; SETUP_FAILED (text: why); ENDED (number: exit code, or the negative
+number of the signal).
+"""
+START, SIGNAL, READY, SETUP_FAILED, ENDED = b"S", b"K", b"R", b"F", b"E"
 
 _STDERR = 2
 LEFTOVER_MARK = "REMOTEBATCH_AGENT"
 """Environment variable that marks every process of an agent's tasks, so leftovers can be found."""
 
 
-def serve(descriptor: int, preload: list[str]) -> int:
+def serve(descriptor: int, function_path: str, modules: list[str]) -> int:
     """Serve the socket of that file descriptor until the other side closes it.
 
-    :param preload: modules to import before the first fork.
+    :param function_path: function to load before the first fork; "" for none.
+    :param modules: modules to import before that.
     """
-    inherited = [int(name) for name in os.listdir("/proc/self/fd") if int(name) > _STDERR]
-    for name in preload:
+    inherited = _descriptors()
+    for name in modules:
         try:
             importlib.import_module(name)
         except Exception as error:  # the task meets it again and reports it where a user sees it
-            print(f"warm kernel: cannot preload {name}: {error!r}", file=sys.stderr)
-    if preload and len(os.listdir("/proc/self/task")) > 1:
-        # One of them started threads; a forked copy would have their locks without them.
-        # Begin again with none: each task then imports for itself.
+            print(f"warm kernel: cannot import {name}: {error!r}", file=sys.stderr)
+    if function_path:
+        try:
+            function.load_ahead(function_path)
+        except KernelFailure as failure:  # as above
+            print(f"warm kernel: {failure.message}", file=sys.stderr)
+    if _holds_more_than_memory(inherited) and (modules or function_path):
         os.set_inheritable(descriptor, True)
-        os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", str(descriptor)])
+        os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", str(descriptor), ""])
     _WarmKernel(socket.socket(fileno=descriptor), inherited).run()
     return 0
+
+
+def _holds_more_than_memory(inherited: list[int]) -> bool:
+    """Whether loading has started threads or opened files.
+
+    A forked copy would lack the threads but have their locks, and would share the files' positions
+    with all other copies: then nothing is loaded ahead, and each task loads for itself.
+    """
+    return len(os.listdir("/proc/self/task")) > 1 or _descriptors() != inherited
+
+
+def _descriptors() -> list[int]:
+    """Open file descriptors beyond the standard streams."""
+    found = [int(name) for name in os.listdir("/proc/self/fd")]
+    return [number for number in found if number > _STDERR and os.path.exists(f"/proc/self/fd/{number}")]
+
+
+class _Spare(NamedTuple):
+    """A copy forked ahead of need: it has nothing to do but read its task from a pipe."""
+
+    pid: int
+    pipe: int
 
 
 class _WarmKernel:
     def __init__(self, channel: socket.socket, inherited: list[int]) -> None:
         self._channel = channel
         self._own = inherited  # descriptors that no task may hold: the channel, the agent's lock
-        self._tasks: dict[int, int] = {}  # pid → key
+        self._keys: dict[int, int] = {}  # descriptor of a task's process → key
         self._pids: dict[int, int] = {}  # key → pid
-        self._groups: set[int] = set()  # keys whose whole group gets a signal: foreign programs
+        self._spares: list[_Spare] = []
+        self._most_at_once = 1
         self._received = b""
+        self._poll = select.poll()
 
     def run(self) -> None:
-        wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda number, frame: None)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        self._own += [wake_read, wake_write]
+        self._poll.register(self._channel, select.POLLIN)
+        prepare_process()  # here, so that no forked copy has to
         linux.become_subreaper()
+        _rehearse()
         gc.collect()
         gc.freeze()  # keeps the collector from touching, and so copying, pages shared with tasks
-        self._send({"ready": "{}.{}.{}".format(*sys.version_info)})
-        while True:
-            readable, _, _ = select.select([self._channel, wake_read], [], [])
-            if wake_read in readable:
-                os.read(wake_read, 4096)
-                self._reap()
-            if self._channel in readable and not self._receive():
-                self._kill_everything()
+        self._send(READY, 0)
+        try:
+            while True:
+                self._fork_ahead()
+                for descriptor, _ in self._poll.poll():
+                    if descriptor in self._keys:
+                        self._reap(descriptor)
+                    elif not self._receive():
+                        return
+        finally:
+            for pid in linux.children(os.getpid()):
+                linux.kill_tree(pid)
+
+    def _fork_ahead(self) -> None:
+        """Keep spares for the tasks that may come next; several at once, for that is cheaper."""
+        if len(self._spares) >= self._most_at_once:
+            return
+        while len(self._spares) < 2 * self._most_at_once:
+            reading, writing = os.pipe()
+            try:
+                pid = os.fork()
+            except OSError:  # out of processes or memory: the next task, if it fails too, says so
+                os.close(reading)
+                os.close(writing)
                 return
+            if pid == 0:
+                os.close(writing)
+                self._become_task(reading)
+            os.close(reading)
+            self._spares.append(_Spare(pid, writing))
 
     def _receive(self) -> bool:
         data = self._channel.recv(1 << 16)
         if not data:
             return False
-        *lines, self._received = (self._received + data).split(b"\n")
-        for line in lines:
-            message = json.loads(line)
-            if "start" in message:
-                self._start(message["start"], message["task"])
-            elif message["signal"] in self._pids:
-                self._signal(message["signal"], message["number"])
+        data = self._received + data
+        start, end = 0, len(data)
+        while end - start >= FRAME.size:
+            kind, key, number, size = FRAME.unpack_from(data, start)
+            text = start + FRAME.size
+            if end - text < size:
+                break
+            start = text + size
+            if kind == START:
+                self._start(key, data[text:start])
+            elif key in self._pids:
+                self._signal(self._pids[key], number)
+        self._received = data[start:]
         return True
 
-    def _start(self, key: int, task: dict[str, Any]) -> None:
-        try:
-            pid = os.fork()
-        except OSError as error:  # out of processes or memory: this task's failure, not ours
-            self._send({"setup_failed": key, "message": f"cannot start a process: {error}"})
-            self._send({"ended": key, "exit_code": exit_codes.SETUP_FAILED, "signal": None})
+    def _start(self, key: int, task: bytes) -> None:
+        if not self._spares:
+            self._fork_ahead()
+        if not self._spares:
+            self._send(SETUP_FAILED, key, text="the system has no room for another process")
+            self._send(ENDED, key, exit_codes.SETUP_FAILED)
             return
-        if pid == 0:
-            self._become_task(key, task)
-        self._tasks[pid] = key
-        self._pids[key] = pid
-        if task.get("argv"):
-            self._groups.add(key)
-        self._send({"started": key, "pid": pid})
+        spare = self._spares.pop(0)
+        descriptor = os.pidfd_open(spare.pid)
+        self._poll.register(descriptor, select.POLLIN)
+        self._keys[descriptor] = key
+        self._pids[key] = spare.pid
+        self._most_at_once = max(self._most_at_once, len(self._keys))
+        try:
+            _write_all(spare.pipe, task)
+        except BrokenPipeError:
+            pass  # the spare was killed by somebody: it is reaped as the task it has become
+        finally:
+            os.close(spare.pipe)
 
-    def _signal(self, key: int, number: int) -> None:
-        pid = self._pids[key]
+    def _signal(self, pid: int, number: int) -> None:
         if number == signal.SIGKILL:
             linux.kill_tree(pid)
-        elif key in self._groups:
-            os.killpg(pid, number)
         else:
             os.kill(pid, number)
 
-    def _reap(self) -> None:
-        while True:
-            try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if pid == 0:
-                break
-            key = self._tasks.pop(pid, None)
-            if key is None:
-                continue  # an orphan, killed below on an earlier round
-            self._kill_orphans()
-            del self._pids[key]
-            self._groups.discard(key)
-            code = os.waitstatus_to_exitcode(status)
-            self._send(
-                {
-                    "ended": key,
-                    "exit_code": code if code >= 0 else None,
-                    "signal": -code if code < 0 else None,
-                    "max_rss": usage.ru_maxrss * 1024,
-                }
-            )
+    def _reap(self, descriptor: int) -> None:
+        key = self._keys.pop(descriptor)
+        pid = self._pids.pop(key)
+        self._poll.unregister(descriptor)
+        os.close(descriptor)
+        _, status = os.waitpid(pid, 0)
+        self._kill_orphans()
+        self._send(ENDED, key, os.waitstatus_to_exitcode(status))
 
     def _kill_orphans(self) -> None:
-        """Kill what an ended task left behind: children of this process that are no task."""
+        """Kill what an ended task left behind: children of this process that are neither task nor spare."""
+        known = {*self._pids.values(), *(spare.pid for spare in self._spares)}
         for pid in linux.children(os.getpid()):
-            if pid not in self._tasks:
+            if pid not in known:
                 linux.kill_tree(pid)
+                os.waitpid(pid, 0)
 
-    def _kill_everything(self) -> None:
-        for pid in linux.children(os.getpid()):
-            linux.kill_tree(pid)
-
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, kind: bytes, key: int, number: int = 0, text: str = "") -> None:
+        encoded = text.encode()
         try:
-            self._channel.sendall(json.dumps(message).encode() + b"\n")
+            self._channel.sendall(FRAME.pack(kind, key, number, len(encoded)) + encoded)
         except (BrokenPipeError, ConnectionResetError):
             pass  # the next read finds the other side gone and ends everything
 
-    def _become_task(self, key: int, task: dict[str, Any]) -> NoReturn:
-        """In the forked child: set up the task's surroundings, run it, never return."""
+    def _become_task(self, pipe: int) -> NoReturn:
+        """In the forked copy: wait for a task, set up its surroundings, run it, never return."""
         code = exit_codes.SETUP_FAILED
         try:
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGCHLD, signal.SIGINT):
-                signal.signal(number, signal.SIG_DFL)
-            linux.die_with_parent()
+            for spare in self._spares:
+                os.close(spare.pipe)
+            for descriptor in self._keys:
+                os.close(descriptor)
             linux.become_subreaper()
+            text = _read_all(pipe)
+            if not text:
+                os._exit(0)  # the warm kernel ends, and this spare was never needed
+            task = pickle.loads(text)
             try:
                 enter(task)
             except OSError as error:
-                self._send({"setup_failed": key, "message": str(error)})
+                self._send(SETUP_FAILED, task["key"], text=str(error))
                 os._exit(code)
             for descriptor in self._own:
-                _close(descriptor)
+                os.close(descriptor)
             code = _run(task)
         finally:
             os._exit(code)
 
 
-def _close(descriptor: int) -> None:
-    try:
-        os.close(descriptor)
-    except OSError:  # the directory listing's own, long closed
-        pass
+def _rehearse() -> None:
+    """Evaluate a trifle a few times.
+
+    The interpreter's caches fill and its code specializes here, once, in place of doing so anew in
+    each copy; what a copy does not write, it need not copy.
+    """
+    directory = f"{os.environ.get('TMPDIR', '/tmp')}/remotebatch-rehearsal-{os.getpid()}"  # noqa: S108
+    os.mkdir(directory, 0o700)
+    call = Call(f"{directory}/function", f"{directory}/inputs", 0, 1, f"{directory}/result")
+    header = {"name": "rehearsal", "python": sys.version_info[:3]}
+    content = {"function": len, "initializer": None, "modules": {}}
+    with open(call.function, "wb") as file:
+        file.write(envelope.pack(header, cloudpickle.dumps(content)))
+    element = cloudpickle.dumps((("word",), {}))
+    first = inputs.head_size(1)
+    with open(call.inputs, "wb") as file:
+        file.write(inputs.pack_head([first, first + len(element)]) + element)
+    for _ in range(_REHEARSALS):
+        run_call(call)
+    for path in (call.function, call.inputs, call.result):
+        os.unlink(path)
+    os.rmdir(directory)
+
+
+_REHEARSALS = 20
+
+
+def _read_all(descriptor: int) -> bytes:
+    data = os.read(descriptor, 1 << 16)
+    while data and (more := os.read(descriptor, 1 << 16)):
+        data += more
+    os.close(descriptor)
+    return data
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def enter(task: dict[str, Any]) -> None:
     """Make this process the task's: session, directory, streams, environment, limits."""
     os.setsid()
     logs = task["log_directory"]
-    os.makedirs(logs, exist_ok=True)
     for number, name in ((1, "stdout.txt"), (2, "stderr.txt")):
         stream = os.open(f"{logs}/{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o644)
         os.dup2(stream, number)

@@ -9,8 +9,7 @@ import sys
 import time
 import traceback
 import warnings
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from remotebatch_kernel import envelope, exit_codes, function, inputs, result
 from remotebatch_kernel.failure import KernelFailure
@@ -18,8 +17,7 @@ from remotebatch_kernel.failure import KernelFailure
 JOB_OUTPUT = "JobOutput"
 
 
-@dataclass
-class Call:
+class Call(NamedTuple):
     """What to evaluate and where its result goes; travels as JSON."""
 
     function: str
@@ -48,8 +46,6 @@ def run_call(call: Call) -> int:
 
     :returns: the exit code, from :mod:`remotebatch_kernel.exit_codes` or the user's ``sys.exit``.
     """
-    _use_utf8_streams()
-    signal.signal(signal.SIGTERM, _terminate)
     evaluation = _Evaluation(call)
     try:
         code = evaluation.run()
@@ -204,7 +200,9 @@ def _cpu_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def _use_utf8_streams() -> None:
+def prepare_process() -> None:
+    """Set up the streams and the handling of SIGTERM; once in a process, or in the one it is forked from."""
+    signal.signal(signal.SIGTERM, _terminate)
     for stream in (sys.stdout, sys.stderr):
         # a line at a time, so that a log can be followed
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]

@@ -320,6 +320,7 @@ class Engine:
             if task.attempts > 1 or task.requeues:
                 self._put_aside(job, task)
             run.directory = self._scratch.take()
+            _make_directory(self._store.logs(job.record, index))
             runner.start(self._specify(run, task), partial(self._ended, run))
         except OSError as error:  # a full disk, or inputs gone from the store
             end = TaskEnd(failure=FailureType.SETUP_FAILED.value, message=f"the task could not start: {error}")
@@ -361,6 +362,7 @@ class Engine:
             kernel=store.object("kernels", job.kernel),
             python=job.python or "",
             preload=tuple(job.preload),
+            load_ahead=call["function"] if call and run.job.worth_a_kernel else "",
             image=settings["container_image"],
             memory_limit=settings["memory_limit"],
             network=settings["network"],
@@ -399,6 +401,7 @@ class Engine:
         del self._runs[job.record.id, run.index]
         self._scheduler.give_back(job.demand)
         self._free_gpus.update(run.gpus)
+        self._dispatch()  # before the book-keeping, so that no slot stands idle during it
         if end.lost and run.ending is None:
             self._tidy(run, keep=False)
             self._requeue(job, task, end.message)
@@ -486,3 +489,12 @@ class Engine:
 
 def _with(task: TaskRecord, **changes: object) -> TaskRecord:
     return msgspec.structs.replace(task, **changes)
+
+
+def _make_directory(path: str) -> None:
+    """``makedirs`` for the case that the parent is missing and nothing else: it is on the hot path."""
+    try:
+        os.mkdir(os.path.dirname(path))
+        os.mkdir(path)
+    except FileExistsError:
+        os.makedirs(path, exist_ok=True)

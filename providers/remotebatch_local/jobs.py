@@ -11,6 +11,10 @@ from remotebatch.status import JobStatus
 from remotebatch_local.scheduler import Demand
 
 
+_MANY_TASKS = 256
+"""From here on, a warm kernel that has loaded a job's function saves more than its start costs."""
+
+
 class LocalJob:
     """One job. Tasks that have not left their first state cost nothing."""
 
@@ -32,6 +36,11 @@ class LocalJob:
         self._changed = array("Q")  # indices in the order of their changes: a cursor is a place in it
         self._fresh = 0  # tasks from here on have never been started
         self._again: list[int] = []  # tasks below that wait, smallest first
+
+    @property
+    def worth_a_kernel(self) -> bool:
+        """Whether the job should have a warm kernel of its own, with its function loaded."""
+        return self.record.task_count >= _MANY_TASKS
 
     @property
     def counts(self) -> Counts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from dataclasses import dataclass
 
@@ -83,6 +84,8 @@ def found(result_path: str, attempt: int) -> Outcome | None:
 
 
 def _classify_call(code: int | None, result_path: str) -> Outcome:
+    if code == exit_codes.SUCCESS and os.path.exists(result_path):
+        return Outcome(code)
     try:
         header = envelope.read_header(result_path)
     except FileNotFoundError:
@@ -96,7 +99,5 @@ def _classify_call(code: int | None, result_path: str) -> Outcome:
     except (OSError, envelope.CorruptEnvelope) as error:
         return Outcome(code, FailureType.RESULT_UNAVAILABLE, f"the stored result cannot be read: {error}")
     if header["success"]:
-        if code == exit_codes.SUCCESS:
-            return Outcome(code)
         return Outcome(code, FailureType.NON_ZERO_EXIT, f"exit code {code}, after the result was stored")
     return Outcome(code, FailureType(header["failure_type"]), header["message"])

@@ -18,7 +18,7 @@ class TaskSpec:
     directory: str
     """Working directory: it exists and is empty."""
     log_directory: str
-    """Where stdout.txt and stderr.txt go; it need not exist."""
+    """Where stdout.txt and stderr.txt go: it exists."""
     environment: dict[str, str]
     """The task's own variables."""
     job_environment: dict[str, str]
@@ -35,6 +35,8 @@ class TaskSpec:
     """Interpreter for a call in a process."""
     preload: tuple[str, ...] = ()
     """Modules that a warm kernel may import before it forks."""
+    load_ahead: str = ""
+    """Path of the function object if a warm kernel may load it before it forks."""
     image: str | None = None
     memory_limit: int | None = None
     network: str | None = None

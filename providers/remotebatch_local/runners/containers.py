@@ -227,7 +227,6 @@ class _Run:
 
 @contextmanager
 def _streams(directory: str) -> Iterator[tuple[Any, Any]]:
-    os.makedirs(directory, exist_ok=True)
     with (
         open(f"{directory}/stdout.txt", "wb", buffering=0) as out,
         open(f"{directory}/stderr.txt", "wb", buffering=0) as err,

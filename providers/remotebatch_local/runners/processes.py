@@ -7,18 +7,20 @@ agree on these share it, and nothing else.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
+import pickle
 import socket
 import subprocess
 from collections.abc import Callable
 from typing import NamedTuple
 
-from remotebatch_kernel import exit_codes, linux
+from remotebatch_kernel import linux
+from remotebatch_kernel.serve import ENDED, FRAME, SETUP_FAILED, SIGNAL, START
 from remotebatch_local.runners import TaskEnd, TaskSpec
 
 _MOST_KERNELS = 8
+_PICKLE_PROTOCOL = 4  # the kernel's Python may be older than ours
 _log = logging.getLogger(__name__)
 
 
@@ -29,6 +31,7 @@ class KernelKey(NamedTuple):
     python: str
     environment: tuple[tuple[str, str], ...]
     preload: tuple[str, ...]
+    function: str
 
 
 class ProcessRunner:
@@ -37,21 +40,29 @@ class ProcessRunner:
     def __init__(self, lock_descriptor: int) -> None:
         self._lock_descriptor = lock_descriptor
         self._kernels: dict[KernelKey, _WarmKernel] = {}  # the one used last comes last
+        self._kernel_pids: set[int] = set()  # of those that retire as well, until they have ended
         self._running: dict[int, _WarmKernel] = {}
         self._oom_kills = _oom_kills()
 
     def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None]) -> None:
         """Start a task; ``ended`` is called when it is over, with all it started."""
-        key = KernelKey(spec.kernel, spec.python, tuple(sorted(spec.job_environment.items())), spec.preload)
+        key = KernelKey(
+            spec.kernel,
+            spec.python,
+            tuple(sorted(spec.job_environment.items())),
+            spec.preload,
+            spec.load_ahead,
+        )
         kernel = self._kernels.pop(key, None)
         if kernel is None or kernel.gone:
             self._retire_idle()
             try:
-                kernel = _WarmKernel(key, self._lock_descriptor, self._kill_orphans)
+                kernel = _WarmKernel(key, self._lock_descriptor, self._kernel_ended)
             except OSError as error:
                 end = TaskEnd(failure="SetupFailed", message=f"Python {spec.python!r} did not start: {error}")
                 asyncio.get_running_loop().call_soon(ended, end)
                 return
+            self._kernel_pids.add(kernel.pid)
         self._kernels[key] = kernel
         self._running[spec.key] = kernel
 
@@ -64,7 +75,7 @@ class ProcessRunner:
     def signal(self, key: int, number: int) -> None:
         """SIGTERM: ask a task to end. SIGKILL: end it with everything it started."""
         if key in self._running:
-            self._running[key].send({"signal": key, "number": number})
+            self._running[key].signal(key, number)
 
     async def close(self) -> None:
         """End everything."""
@@ -80,11 +91,14 @@ class ProcessRunner:
 
     def _kill_orphans(self) -> None:
         """What a dead warm kernel leaves falls to the agent, a subreaper itself: kill what is no kernel."""
-        kernels = {kernel.pid for kernel in self._kernels.values() if not kernel.gone}
         for pid in linux.children(os.getpid()):
-            if pid not in kernels:
+            if pid not in self._kernel_pids:
                 linux.kill_tree(pid)
                 os.waitpid(pid, 0)
+
+    def _kernel_ended(self, kernel: _WarmKernel) -> None:
+        self._kernel_pids.discard(kernel.pid)
+        self._kill_orphans()
 
     def _explain(self, end: TaskEnd) -> TaskEnd:
         """Tell a kill for want of memory from any other SIGKILL: the system counts its own."""
@@ -96,15 +110,18 @@ class ProcessRunner:
         return end
 
 
-class _WarmKernel:
-    def __init__(self, key: KernelKey, lock_descriptor: int, clean_up: Callable[[], None]) -> None:
+class _WarmKernel(asyncio.Protocol):
+    """The agent's end of a warm kernel's channel; see :mod:`remotebatch_kernel.serve`."""
+
+    def __init__(self, key: KernelKey, lock_descriptor: int, on_end: Callable[[_WarmKernel], None]) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
             self._process = subprocess.Popen(
-                [key.python, key.archive, "serve", str(descriptor), *key.preload],
+                [key.python, key.archive, "serve", str(descriptor), key.function, *key.preload],
                 stdin=subprocess.DEVNULL,
-                env=dict(key.environment),
+                # bound at start, the symbols of shared libraries need not be bound anew in every copy
+                env={"LD_BIND_NOW": "1", **dict(key.environment)},
                 cwd="/",
                 # it holds the agent's lock too: a new agent waits until its tasks are gone
                 pass_fds=(descriptor, lock_descriptor),
@@ -112,13 +129,15 @@ class _WarmKernel:
             )
         self.pid = self._process.pid
         self.gone = False
-        self._clean_up = clean_up
         self.finished = asyncio.Event()
+        self._on_end = on_end
         self._tasks: dict[int, Callable[[TaskEnd], None]] = {}
         self._setup_failures: dict[int, str] = {}
         self._unsent: list[bytes] = []
-        self._writer: asyncio.StreamWriter | None = None
-        self._reading = asyncio.ensure_future(self._serve(ours))
+        self._received = b""
+        self._transport: asyncio.WriteTransport | None = None
+        loop = asyncio.get_running_loop()
+        self._connecting = loop.create_task(loop.create_connection(lambda: self, sock=ours))
 
     @property
     def busy(self) -> bool:
@@ -126,63 +145,75 @@ class _WarmKernel:
 
     def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None]) -> None:
         self._tasks[spec.key] = ended
-        self.send(
-            {
-                "start": spec.key,
-                "task": {
-                    "directory": spec.directory,
-                    "log_directory": spec.log_directory,
-                    "environment": spec.environment,
-                    "memory_limit": spec.memory_limit,
-                    "files": spec.files,
-                    "argv": spec.argv,
-                    "call": spec.call,
-                },
-            }
-        )
+        task = {
+            "key": spec.key,
+            "directory": spec.directory,
+            "log_directory": spec.log_directory,
+            "environment": spec.environment,
+            "memory_limit": spec.memory_limit,
+            "files": spec.files,
+            "argv": spec.argv,
+            "call": spec.call,
+        }
+        self._send(START, spec.key, text=pickle.dumps(task, _PICKLE_PROTOCOL))
 
-    def send(self, message: object) -> None:
-        data = json.dumps(message).encode() + b"\n"
-        if self._writer is None:
-            self._unsent.append(data)
-        elif not self.gone:
-            self._writer.write(data)
+    def signal(self, key: int, number: int) -> None:
+        self._send(SIGNAL, key, number)
 
     def close(self) -> None:
-        if self._writer is None:
+        if self._transport is None:
             self._process.kill()
         else:
-            self._writer.close()
+            self._transport.close()
 
-    async def _serve(self, channel: socket.socket) -> None:
-        reader, self._writer = await asyncio.open_connection(sock=channel)
-        self._writer.writelines(self._unsent)
-        try:
-            while line := await reader.readline():
-                self._handle(json.loads(line))
-        except ConnectionError as error:
-            _log.warning("lost a warm kernel: %s", error)
+    def _send(self, kind: bytes, key: int, number: int = 0, text: bytes = b"") -> None:
+        data = FRAME.pack(kind, key, number, len(text)) + text
+        if self._transport is None:
+            self._unsent.append(data)
+        elif not self.gone:
+            self._transport.write(data)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+        transport.writelines(self._unsent)
+
+    def data_received(self, data: bytes) -> None:
+        data = self._received + data
+        start = 0
+        while len(data) - start >= FRAME.size:
+            kind, key, number, size = FRAME.unpack_from(data, start)
+            text = start + FRAME.size
+            if len(data) - text < size:
+                break
+            start = text + size
+            self._handle(kind, key, number, data[text:start])
+        self._received = data[start:]
+
+    def connection_lost(self, error: Exception | None) -> None:
         self.gone = True
-        self._writer.close()
+        self._ending = asyncio.ensure_future(self._end())
+
+    async def _end(self) -> None:
         await asyncio.to_thread(self._process.wait)
-        self._clean_up()
+        self._on_end(self)
         for ended in list(self._tasks.values()):
-            ended(
-                TaskEnd(lost=True, message=f"its warm kernel ended with code {self._process.returncode}")
-            )
+            ended(TaskEnd(lost=True, message=f"its warm kernel ended with code {self._process.returncode}"))
         self._tasks.clear()
         self.finished.set()
 
-    def _handle(self, message: dict[str, int]) -> None:
-        if "ended" in message:
-            key = message["ended"]
+    def _handle(self, kind: bytes, key: int, number: int, text: bytes) -> None:
+        if kind == SETUP_FAILED:
+            self._setup_failures[key] = text.decode()
+        elif kind == ENDED:
             failure = self._setup_failures.pop(key, None)
-            end = TaskEnd(exit_code=message["exit_code"], signal=message["signal"])
             if failure is not None:
-                end = TaskEnd(exit_code=exit_codes.SETUP_FAILED, failure="SetupFailed", message=failure)
+                end = TaskEnd(exit_code=number, failure="SetupFailed", message=failure)
+            elif number < 0:
+                end = TaskEnd(signal=-number)
+            else:
+                end = TaskEnd(exit_code=number)
             self._tasks.pop(key)(end)
-        elif "setup_failed" in message:
-            self._setup_failures[message["setup_failed"]] = str(message["message"])
 
 
 def _oom_kills() -> int:
