@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, overload
 
 from remotebatch.job import Job
@@ -104,8 +105,7 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
         completed, seen, position = self._tracker.completed, set[int](), 0
         while len(seen) < len(self):
             remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-            at = position
-            if not wait_until([self._tracker], lambda: len(completed) > at, remaining):
+            if not wait_until([self._tracker], partial(_longer_than, completed, position), remaining):
                 raise TimeoutError(f"{len(self) - len(seen)} of {len(self)} children are still in progress")
             index = completed[position]
             position += 1
@@ -156,3 +156,7 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
 
     def _forget_value(self) -> None:
         """Children hold the values, each its own."""
+
+
+def _longer_than(items: list[int], length: int) -> bool:
+    return len(items) > length

@@ -113,10 +113,8 @@ class SubmissionEnvironment:
             raise CannotSend(f"map_submit({function!r}): nothing to map over")
         if not isinstance(chunksize, int) or chunksize < 1:
             raise InvalidSetting(f"chunksize={chunksize!r}: expected an integer of at least 1")
-        elements: Iterator[Element] = ((args, {}) for args in zip(*iterables))  # noqa: B905 - as Executor.map
-        return ArrayJob(
-            self, self._submit_calls(JobType.ARRAY, function, elements, chunksize, initializer)
-        )
+        elements: Iterator[Element] = ((args, {}) for args in zip(*iterables))
+        return ArrayJob(self, self._submit_calls(JobType.ARRAY, function, elements, chunksize, initializer))
 
     def jobs(self, type: JobType | str | None = None) -> list[SingleJob | ArrayJob]:  # noqa: A002
         """Single and Array jobs at the provider, newest first, never children (Wolfram: RemoteBatchJobs).

@@ -77,7 +77,7 @@ def unpack(data: bytes) -> Evaluation:
 def of_command(argv: list[str], task: TaskRecord, stdout: bytes, stderr: bytes) -> Evaluation:
     """The evaluation of a command: a completed process."""
     process = subprocess.CompletedProcess(
-        argv, task.exit_code, stdout.decode(errors="replace"), stderr.decode(errors="replace")
+        argv, task.exit_code or 0, stdout.decode(errors="replace"), stderr.decode(errors="replace")
     )
     wall = task.ended_at - task.started_at if task.ended_at and task.started_at else None
     return Evaluation(
@@ -97,7 +97,7 @@ def rebuild(outcome: tuple[Any, ...], job: JobRecord, task: TaskRecord) -> BaseE
     if pickled is not None:
         try:
             exception = pickle.loads(pickled)
-        except Exception:  # noqa: S112, BLE001 - its type is not to be had here; the text is
+        except Exception:
             exception = None
     if exception is None:
         unknown = RemoteException(

@@ -125,7 +125,11 @@ class Job(ABC):
     async def _completion(self) -> Any:
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
-        with watching([self._tracker], lambda: loop.call_soon_threadsafe(changed.set)):
+
+        def wake() -> None:
+            loop.call_soon_threadsafe(changed.set)
+
+        with watching([self._tracker], wake):
             while not self._known_done():
                 if self._tracker.error is not None:
                     raise self._tracker.error

@@ -46,6 +46,5 @@ def task_variables(job: JobRecord, index: int) -> dict[str, str]:
     """Environment variables that a provider sets for one task."""
     return {
         "REMOTEBATCH_JOB_ID": job.id,
-        "REMOTEBATCH_TASK_ID": job.task_id(index),
         "REMOTEBATCH_TASK_INDEX": str(index),
     }

@@ -97,7 +97,9 @@ def pack_function(
     return FunctionObject(name, data, hashlib.sha256(data).hexdigest(), sorted(pickler.imports))
 
 
-def pack_inputs(function: Callable[..., Any], elements: Iterable[Element], include_definitions: bool) -> Inputs:
+def pack_inputs(
+    function: Callable[..., Any], elements: Iterable[Element], include_definitions: bool
+) -> Inputs:
     """Pickle the elements one after another; memory stays bounded however many there are.
 
     :raises CannotSend: naming the argument, and the element if there are several.
@@ -185,7 +187,11 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 
 def _explain_argument(
-    function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any], position: int, error: Exception
+    function: Callable[..., Any],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    position: int,
+    error: Exception,
 ) -> str:
     for name, value in _named_arguments(function, args, kwargs):
         culprit = _culprit(value)
@@ -222,14 +228,18 @@ def _explain_function(
 
 def _held_by(function: Callable[..., Any], definitions: Definitions) -> Iterator[tuple[str, Any]]:
     if isinstance(function, functools.partial):
-        yield from ((f"argument {position} of the partial", arg) for position, arg in enumerate(function.args))
+        yield from (
+            (f"argument {position} of the partial", arg) for position, arg in enumerate(function.args)
+        )
         yield from ((f"argument {name!r} of the partial", arg) for name, arg in function.keywords.items())
         function = function.func
     if isinstance(function, MethodType):
         yield "its object, 'self'", function.__self__
     if isinstance(function, FunctionType):
         closure = inspect.getclosurevars(function)
-        yield from ((f"{name!r} of the enclosing function", value) for name, value in closure.nonlocals.items())
+        yield from (
+            (f"{name!r} of the enclosing function", value) for name, value in closure.nonlocals.items()
+        )
         yield from ((f"the global {name!r}", value) for name, value in closure.globals.items())
     for module, attributes in definitions.modules.items():
         yield from ((f"{module}.{name}", value) for name, value in attributes.items())

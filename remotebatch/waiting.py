@@ -21,7 +21,9 @@ class DoneAndNotDone(NamedTuple):
     not_done: set[Job]
 
 
-def wait(jobs: Iterable[Job], timeout: float | None = None, return_when: str = ALL_COMPLETED) -> DoneAndNotDone:
+def wait(
+    jobs: Iterable[Job], timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> DoneAndNotDone:
     """Wait for jobs to end, well or badly.
 
     :param timeout: the longest to wait, in seconds.

@@ -1,14 +1,18 @@
-"""Entry point: ``kernel.pyz run CALL`` evaluates one task, ``kernel.pyz serve FD FUNCTION [MODULE…]`` is a warm kernel.
+"""Entry point of the kernel.
+
+``kernel.pyz run CALL`` evaluates one task; ``kernel.pyz serve FD FUNCTION [MODULE…]`` is a warm kernel.
 
 This file is parsed by whatever Python an image happens to have, so it stays within the syntax of
 old versions until that version has been checked.
 """
+
 import sys
 
 OLDEST_PYTHON = (3, 9)
 
 
-def main(arguments):
+def main(arguments):  # type: ignore[no-untyped-def]
+    """Run the kernel and return its exit code."""
     if sys.version_info < OLDEST_PYTHON:
         sys.stderr.write(
             "remotebatch: this image has Python %d.%d, the kernel needs %d.%d or newer; "
@@ -26,4 +30,4 @@ def main(arguments):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(sys.argv[1:]))  # type: ignore[no-untyped-call]

@@ -3,6 +3,7 @@
 The header can be read by anything (``head -1 FILE``) before a single byte is unpickled; it carries
 the payload's length and checksum, so a cut or altered file is known for what it is.
 """
+
 from __future__ import annotations
 
 import json
@@ -38,9 +39,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], memoryview]:
     header = _parse_header(data[: end + 1])
     payload = memoryview(data)[end + 1 :]
     if len(payload) != header["payload_bytes"]:
-        raise CorruptEnvelope(
-            f"{len(payload)} bytes of payload where {header['payload_bytes']} were written"
-        )
+        raise CorruptEnvelope(f"{len(payload)} bytes of payload where {header['payload_bytes']} were written")
     if zlib.crc32(payload) != header["payload_crc32"]:
         raise CorruptEnvelope("the payload's checksum does not match")
     return header, payload

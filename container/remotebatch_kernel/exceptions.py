@@ -1,4 +1,5 @@
 """Carry a user's exception across processes with its type, arguments and attributes."""
+
 from __future__ import annotations
 
 import pickle

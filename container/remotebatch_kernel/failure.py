@@ -1,4 +1,5 @@
 """What the kernel raises when it, and not the user's function, cannot go on."""
+
 from __future__ import annotations
 
 

@@ -1,4 +1,5 @@
 """Input files: copies in the working directory, so that a task may change them as it likes."""
+
 from __future__ import annotations
 
 import os

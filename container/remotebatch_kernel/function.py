@@ -1,9 +1,11 @@
 """The function object: who packed it in its header, the function itself in its payload."""
+
 from __future__ import annotations
 
 import pickle
 import sys
-from typing import Any, Callable, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from remotebatch_kernel import envelope, exit_codes, modules
 from remotebatch_kernel.failure import KernelFailure

@@ -4,6 +4,7 @@ Layout: magic, element count, then ``count + 1`` offsets (unsigned 64-bit, littl
 file's beginning), then one pickle of ``(args, kwargs)`` for each element. A child reads the two
 offsets that bound its span and then that span alone, however many elements the job has.
 """
+
 from __future__ import annotations
 
 import io

@@ -5,6 +5,7 @@ Every task's first process is a *subreaper*: what its descendants leave behind, 
 is left of the tree falls to the next subreaper above, the warm kernel, which owns nothing but tasks:
 any child it does not know is an orphan of an ended task. So no descendant can slip away.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -46,9 +47,7 @@ def kill_tree(pid: int) -> None:
         for process in waiting:
             stopped.add(process)
             _signal(process, signal.SIGSTOP)
-        waiting = [
-            child for process in stopped for child in children(process) if child not in stopped
-        ]
+        waiting = [child for process in stopped for child in children(process) if child not in stopped]
     for process in stopped:
         _signal(process, signal.SIGKILL)
 
@@ -58,4 +57,3 @@ def _signal(pid: int, number: int) -> None:
         os.kill(pid, number)
     except ProcessLookupError:
         pass
-

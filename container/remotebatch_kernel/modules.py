@@ -5,17 +5,18 @@ their own module's name, so that ``import helpers`` inside the function finds th
 or a dataclass of ``helpers`` is pickled by that name when it goes home: the client, which has the
 real module, gets its own class back.
 """
+
 from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 
 class TravelledModule(ModuleType):
     """Holds what was packed of one of the user's modules."""
 
-    __path__: list[str] = []  # any of them may be a package
+    __path__: ClassVar[list[str]] = []  # any of them may be a package
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

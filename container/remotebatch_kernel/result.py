@@ -5,6 +5,7 @@ The payload is a pickled list with one outcome for each element of the task's sp
 The exception is pickled within the pickle so that a client which cannot rebuild it still reads
 the rest.
 """
+
 from __future__ import annotations
 
 import os

@@ -9,6 +9,7 @@ Tasks share nothing but memory that is copied when written: what is loaded here,
 only what every task would load first, and none of it is kept if it holds more than memory. When the other side goes away, every task is killed with all
 its descendants.
 """
+
 from __future__ import annotations
 
 import atexit
@@ -23,7 +24,8 @@ import socket
 import struct
 import sys
 import threading
-from typing import Any, Callable, NamedTuple, NoReturn
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
 
 import cloudpickle
 
@@ -32,14 +34,16 @@ from remotebatch_kernel.failure import KernelFailure
 from remotebatch_kernel.files import place_files
 from remotebatch_kernel.task import Call, prepare_process, run_call
 
-FRAME = struct.Struct("<cQiI")
+FRAME = struct.Struct("<cQqI")
 """Head of a frame: kind, key of the task, a number, bytes of text that follow.
 
-To the kernel: START (text: the task), SIGNAL (number: SIGTERM or SIGKILL).
+To the kernel: START (text: the task); FOLLOW (the same, to be started the moment that the task
+named by the number has ended); RECALL (of a FOLLOW); SIGNAL (number: SIGTERM or SIGKILL).
 From it: READY, first of all; SETUP_FAILED (text: why); ENDED (number: exit code, or the negative
-number of the signal).
+number of the signal); RECALLED (of a task that will not follow; no answer means that it has begun).
 """
-START, SIGNAL, READY, SETUP_FAILED, ENDED = b"S", b"K", b"R", b"F", b"E"
+START, FOLLOW, RECALL, SIGNAL = b"S", b"N", b"C", b"K"
+READY, SETUP_FAILED, ENDED, RECALLED = b"R", b"F", b"E", b"D"
 
 _STDERR = 2
 LEFTOVER_MARK = "REMOTEBATCH_AGENT"
@@ -98,6 +102,7 @@ class _WarmKernel:
         self._own = inherited  # descriptors that no task may hold: the channel, the agent's lock
         self._keys: dict[int, int] = {}  # descriptor of a task's process → key
         self._pids: dict[int, int] = {}  # key → pid
+        self._followers: dict[int, tuple[int, bytes]] = {}  # key → key and text of the task after it
         self._spares: list[_Spare] = []
         self._most_at_once = 1
         self._received = b""
@@ -153,12 +158,21 @@ class _WarmKernel:
             if end - text < size:
                 break
             start = text + size
-            if kind == START:
-                self._start(key, data[text:start])
-            elif key in self._pids:
-                self._signal(self._pids[key], number)
+            self._handle(kind, key, number, data[text:start])
         self._received = data[start:]
         return True
+
+    def _handle(self, kind: bytes, key: int, number: int, text: bytes) -> None:
+        if kind == START or (kind == FOLLOW and number not in self._pids):
+            self._start(key, text)
+        elif kind == FOLLOW:
+            self._followers[number] = key, text
+        elif kind == RECALL:
+            if self._followers.get(number, (None,))[0] == key:
+                del self._followers[number]
+                self._send(RECALLED, key)
+        elif key in self._pids:
+            self._signal(self._pids[key], number)
 
     def _start(self, key: int, task: bytes) -> None:
         if not self._spares:
@@ -193,6 +207,9 @@ class _WarmKernel:
         os.close(descriptor)
         _, status = os.waitpid(pid, 0)
         self._kill_orphans()
+        follower = self._followers.pop(key, None)
+        if follower is not None:
+            self._start(*follower)
         self._send(ENDED, key, os.waitstatus_to_exitcode(status))
 
     def _kill_orphans(self) -> None:
@@ -245,7 +262,7 @@ def _rehearse() -> None:
     os.mkdir(directory, 0o700)
     call = Call(f"{directory}/function", f"{directory}/inputs", 0, 1, f"{directory}/result")
     header = {"name": "rehearsal", "python": sys.version_info[:3]}
-    content = {"function": len, "initializer": None, "modules": {}}
+    content: dict[str, Any] = {"function": len, "initializer": None, "modules": {}}
     with open(call.function, "wb") as file:
         file.write(envelope.pack(header, cloudpickle.dumps(content)))
     element = cloudpickle.dumps((("word",), {}))

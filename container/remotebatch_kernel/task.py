@@ -1,4 +1,5 @@
 """One task: read, evaluate, write. What an evaluation records is Wolfram's EvaluationData."""
+
 from __future__ import annotations
 
 import json
@@ -26,7 +27,7 @@ class Call(NamedTuple):
     """Path of the inputs object."""
     first: int
     """Index of the first element of this task's span."""
-    count: int
+    length: int
     """Elements in the span."""
     result: str
     """Path of the result object to write; its directory exists."""
@@ -34,6 +35,7 @@ class Call(NamedTuple):
 
     @classmethod
     def from_json(cls, text: str) -> Call:
+        """Read a call as it was written on a command line."""
         return cls(**json.loads(text))
 
 
@@ -89,7 +91,7 @@ class _Evaluation:
             )
             _default_show(message, category, filename, lineno, *rest)
 
-        warnings.showwarning = record
+        warnings.showwarning = record  # type: ignore[assignment]
         self.started_at = time.time()
         self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
         outcomes: list[tuple[Any, ...]] = []
@@ -114,7 +116,7 @@ class _Evaluation:
 
     def _elements(self, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
         try:
-            return inputs.read_span(self.call.inputs, self.call.first, self.call.count)
+            return inputs.read_span(self.call.inputs, self.call.first, self.call.length)
         except ModuleNotFoundError as error:
             raise function.module_missing(f"an argument of {name}", error) from error
         except MemoryError:
@@ -143,7 +145,7 @@ class _Evaluation:
     def _exit_early(self, end: SystemExit) -> int:
         """``sys.exit`` in the user's code: its code is the task's, a clean one makes a None result."""
         if end.code is None or end.code == 0:
-            return self._store([("value", None)] * self.call.count)
+            return self._store([("value", None)] * self.call.length)
         code = end.code if isinstance(end.code, int) else 1
         if not isinstance(end.code, int):
             print(end.code, file=sys.stderr)

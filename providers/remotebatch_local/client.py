@@ -157,8 +157,8 @@ class _Channel:
 
     @staticmethod
     def _woken(connection: socket.socket, wake: Wake) -> bool:
-        readable, _, _ = select.select([connection, wake], [], [])
-        return connection not in readable
+        readable, _, _ = select.select([connection.fileno(), wake.fileno()], [], [])
+        return connection.fileno() not in readable
 
 
 def _connect(path: str) -> socket.socket:
@@ -187,5 +187,3 @@ def _last_line(path: str) -> str:
     with open(path, "rb") as file:
         lines = file.read()[-4096:].decode(errors="replace").strip().splitlines()
     return lines[-1] if lines else "it said nothing"
-
-

@@ -14,15 +14,16 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 import msgspec
+from remotebatch_kernel import inputs
+from remotebatch_kernel.serve import LEFTOVER_MARK
 
 from remotebatch.errors import JobNotFound, ProviderError
 from remotebatch.records import Changes, Counts, JobListing, JobRecord, TaskRecord
 from remotebatch.runtime import job_variables, task_variables
 from remotebatch.status import FailureType, JobStatus
-from remotebatch_kernel import inputs
-from remotebatch_kernel.serve import LEFTOVER_MARK
 from remotebatch_local.jobs import LocalJob
 from remotebatch_local.journal import Journal
 from remotebatch_local.outcome import Ending, Outcome, classify, found
@@ -58,9 +59,15 @@ class _Run:
     key: int
     job: LocalJob
     index: int
-    directory: str
     gpus: tuple[int, ...]
     runner: Runner
+    directory: str = ""
+    started: bool = False
+    follower: _Run | None = None
+    """The task that the runner starts in this one's slots, on its own, the moment that this one ends."""
+    recalled: bool = False
+    followed_in_vain: bool = False
+    """A follower could not be set up: try no other, its own turn will tell why."""
     ending: Ending | None = None
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
@@ -134,9 +141,7 @@ class Engine:
         try:
             return self._jobs[job_id]
         except KeyError:
-            raise JobNotFound(
-                f"no job {job_id!r} at the Local provider under {self._store.root}"
-            ) from None
+            raise JobNotFound(f"no job {job_id!r} at the Local provider under {self._store.root}") from None
 
     def counts(self, job_id: str) -> Counts:
         """How many of a job's tasks are in each status."""
@@ -197,6 +202,10 @@ class Engine:
         for run in list(self._runs.values()):
             if run.job is job and (wanted is None or run.index in wanted):
                 self._end(run, Ending(FailureType.ABORTED, reason))
+            follower = run.follower
+            if follower and follower.job is job and (wanted is None or follower.index in wanted):
+                follower.ending = Ending(FailureType.ABORTED, reason)
+                self._recall(run)
         self._enqueue(job)
         self._flush_now()
 
@@ -255,7 +264,7 @@ class Engine:
             job = LocalJob(record, position, self._epoch, counts)
             self._jobs[record.id] = job
             if finished:
-                job.load_later(lambda job_id=record.id: list(self._journal.tasks(job_id)))
+                job.load_later(partial(self._journal.tasks, record.id))
             else:
                 self._recover_job(job)
 
@@ -289,9 +298,10 @@ class Engine:
 
     def _enqueue(self, job: LocalJob) -> None:
         if job.has_waiting:
-            self._scheduler.wait(
-                job.record.id, job.demand, job.record.settings["job_priority"], job.position
-            )
+            self._scheduler.wait(job.record.id, job.demand, job.record.settings["job_priority"], job.position)
+            for run in self._runs.values():
+                if run.follower and job.rank < run.follower.job.rank:
+                    self._recall(run)  # it would start before its betters
         if not self._dispatching:
             self._dispatching = True
             asyncio.get_running_loop().call_soon(self._dispatch)
@@ -304,28 +314,83 @@ class Engine:
             if job is None or index is None:
                 self._scheduler.done_waiting(key)
             else:
-                self._start(job, index)
+                run = self._prepare(job, index)
+                self._scheduler.take(job.demand)
+                self._begin(run)
+                self._launch(run, after=None)
+        self._hand_ahead()
 
-    def _start(self, job: LocalJob, index: int) -> None:
-        task = job.task(index)
-        self._scheduler.take(job.demand)
+    def _hand_ahead(self) -> None:
+        """Give each running task a follower, so that its slots never wait for this process.
+
+        Only where nothing can tell the difference: the follower is of the same job, and that job is
+        the one whose turn comes next. Followers are recalled as soon as that changes.
+        """
+        first = self._jobs.get(str(self._scheduler.next(ignoring_room=True)))
+        if first is None or not first.worth_a_kernel or first.demand.gpus:
+            return
+        for run in list(self._runs.values()):
+            if (
+                run.job is first
+                and run.runner.can_follow
+                and run.follower is None
+                and run.ending is None
+                and not run.followed_in_vain
+            ):
+                index = first.next_waiting()
+                if index is None:
+                    return
+                run.follower = self._prepare(first, index)
+                self._launch(run.follower, after=run.key)
+
+    def _recall(self, run: _Run) -> None:
+        """Have a follower not follow."""
+        follower = run.follower
+        if follower is not None and not follower.recalled:
+            follower.recalled = True
+            run.runner.recall(follower.key, run.key, partial(self._recalled, run, follower))
+
+    def _recalled(self, run: _Run, follower: _Run) -> None:
+        run.follower = None
+        self._tidy(follower, keep=False)
+        self._wait_or_end(follower)
+        self._enqueue(follower.job)
+
+    def _wait_or_end(self, run: _Run) -> None:
+        """A task that was handed ahead but never began waits as before, or is ended if it was to be."""
+        if run.ending is None:
+            run.job.wait_again(run.index)
+        else:
+            task = run.job.task(run.index)
+            self._settle(run.job, task, Outcome(None, run.ending.failure_type, run.ending.reason))
+
+    def _prepare(self, job: LocalJob, index: int) -> _Run:
         gpus = tuple(sorted(self._free_gpus)[: job.demand.gpus])
         self._free_gpus.difference_update(gpus)
         runner = self._containers if job.record.settings["container_image"] else self._processes
         self._next_key += 1
-        run = _Run(self._next_key, job, index, "", gpus, runner)
-        self._runs[job.record.id, index] = run
-        self._update(job, _with(task, status=JobStatus.RUNNING, started_at=time.time()))
+        return _Run(self._next_key, job, index, gpus, runner)
+
+    def _launch(self, run: _Run, after: int | None) -> None:
+        job, task = run.job, run.job.task(run.index)
         try:
             if task.attempts > 1 or task.requeues:
                 self._put_aside(job, task)
             run.directory = self._scratch.take()
-            _make_directory(self._store.logs(job.record, index))
-            runner.start(self._specify(run, task), partial(self._ended, run))
+            _make_directory(self._store.logs(job.record, run.index))
+            run.runner.start(self._specify(run, task), partial(self._ended, run), after)
         except OSError as error:  # a full disk, or inputs gone from the store
-            end = TaskEnd(failure=FailureType.SETUP_FAILED.value, message=f"the task could not start: {error}")
+            end = TaskEnd(
+                failure=FailureType.SETUP_FAILED.value, message=f"the task could not start: {error}"
+            )
             asyncio.get_running_loop().call_soon(self._ended, run, end)
-            return
+
+    def _begin(self, run: _Run) -> None:
+        """A task has begun, in slots that have been taken for it."""
+        job = run.job
+        run.started = True
+        self._runs[job.record.id, run.index] = run
+        self._update(job, _with(job.task(run.index), status=JobStatus.RUNNING, started_at=time.time()))
         limit = job.record.settings["time_constraint"]
         if limit is not None:
             reason = f"ran longer than its time_constraint of {limit:g} s"
@@ -335,15 +400,18 @@ class Engine:
         job, store = run.job.record, self._store
         settings = job.settings
         span = job.span(run.index)
-        argv = call = None
+        argv: list[str] | None = None
+        call: dict[str, Any] | None = None
+        function = ""
         if job.function is None:
             argv = list(inputs.read_span(store.inputs(job), span.start, 1)[0][0])
         else:
+            function = store.object_path("functions", job.function)
             call = {
-                "function": store.object("functions", job.function),
+                "function": function,
                 "inputs": store.inputs(job),
                 "first": span.start,
-                "count": len(span),
+                "length": len(span),
                 "result": store.result(job, run.index),
                 "attempt": task.attempts,
             }
@@ -356,13 +424,15 @@ class Engine:
             log_directory=store.logs(job, run.index),
             environment=task_variables(job, run.index) | gpus,
             job_environment=base | job_variables(job) | {LEFTOVER_MARK: store.root},
-            files={name: store.object("files", digest) for name, digest in settings["input_files"].items()},
+            files={
+                name: store.object_path("files", digest) for name, digest in settings["input_files"].items()
+            },
             argv=argv,
             call=call,
-            kernel=store.object("kernels", job.kernel),
+            kernel=store.object_path("kernels", job.kernel),
             python=job.python or "",
             preload=tuple(job.preload),
-            load_ahead=call["function"] if call and run.job.worth_a_kernel else "",
+            load_ahead=function if run.job.worth_a_kernel else "",
             image=settings["container_image"],
             memory_limit=settings["memory_limit"],
             network=settings["network"],
@@ -396,11 +466,17 @@ class Engine:
     def _ended(self, run: _Run, end: TaskEnd) -> None:
         """A run is over, with all that it started."""
         job, task = run.job, run.job.task(run.index)
+        if not run.started:  # a follower that could not be handed over, or whose runner went away
+            self._drop_follower(run)
+            return
         for timer in run.timers:
             timer.cancel()
         del self._runs[job.record.id, run.index]
-        self._scheduler.give_back(job.demand)
         self._free_gpus.update(run.gpus)
+        if run.follower is not None and not end.lost:
+            self._succeed(run.follower)
+        else:
+            self._scheduler.give_back(job.demand)
         self._dispatch()  # before the book-keeping, so that no slot stands idle during it
         if end.lost and run.ending is None:
             self._tidy(run, keep=False)
@@ -411,6 +487,22 @@ class Engine:
             self._tidy(run, keep=outcome.failure_type is not None)
             self._settle(job, task, outcome)
         self._enqueue(job)
+
+    def _succeed(self, follower: _Run) -> None:
+        """A follower has begun in the slots of the task before it."""
+        self._begin(follower)
+        if follower.ending is not None:
+            ending, follower.ending = follower.ending, None
+            self._end(follower, ending)
+
+    def _drop_follower(self, follower: _Run) -> None:
+        for run in self._runs.values():
+            if run.follower is follower:
+                run.follower = None
+                run.followed_in_vain = True
+        self._tidy(follower, keep=False)
+        self._wait_or_end(follower)
+        self._enqueue(follower.job)
 
     def _tidy(self, run: _Run, keep: bool) -> None:
         if not run.directory:

@@ -10,7 +10,6 @@ from remotebatch.records import Changes, Counts, JobRecord, TaskRecord
 from remotebatch.status import JobStatus
 from remotebatch_local.scheduler import Demand
 
-
 _MANY_TASKS = 256
 """From here on, a warm kernel that has loaded a job's function saves more than its start costs."""
 
@@ -36,6 +35,11 @@ class LocalJob:
         self._changed = array("Q")  # indices in the order of their changes: a cursor is a place in it
         self._fresh = 0  # tasks from here on have never been started
         self._again: list[int] = []  # tasks below that wait, smallest first
+
+    @property
+    def rank(self) -> tuple[float, int]:
+        """Smaller comes first: higher priority, then earlier submission."""
+        return -self.record.settings["job_priority"], self.position
 
     @property
     def worth_a_kernel(self) -> bool:

@@ -6,8 +6,9 @@ import os
 import signal
 from dataclasses import dataclass
 
-from remotebatch.status import FailureType
 from remotebatch_kernel import envelope, exit_codes
+
+from remotebatch.status import FailureType
 from remotebatch_local.runners import TaskEnd
 
 _BY_EXIT_CODE = {
@@ -62,7 +63,9 @@ def classify(end: TaskEnd, ending: Ending | None, result_path: str | None) -> Ou
     if result_path is None:
         if code == exit_codes.SUCCESS:
             return Outcome(code)
-        return Outcome(code, FailureType.NON_ZERO_EXIT, end.message or f"the command ended with exit code {code}")
+        return Outcome(
+            code, FailureType.NON_ZERO_EXIT, end.message or f"the command ended with exit code {code}"
+        )
     return _classify_call(code, result_path)
 
 

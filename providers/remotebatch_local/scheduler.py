@@ -56,9 +56,16 @@ class Scheduler:
             self._listed.add(key)
             heapq.heappush(self._waiting.setdefault(demand, []), (-priority, order, key))
 
-    def next(self) -> Hashable | None:
-        """The job whose task should start now, or None; its slots are not yet taken."""
-        heads = [heap[0] for demand, heap in self._waiting.items() if heap and demand.fits(self.free)]
+    def next(self, ignoring_room: bool = False) -> Hashable | None:
+        """The job whose task should start now, or None; its slots are not yet taken.
+
+        :param ignoring_room: the job that would be first if there were room for any.
+        """
+        heads = [
+            heap[0]
+            for demand, heap in self._waiting.items()
+            if heap and (ignoring_room or demand.fits(self.free))
+        ]
         return min(heads)[2] if heads else None
 
     def done_waiting(self, key: Hashable) -> None:

@@ -110,13 +110,13 @@ class Store:
 
     # -- what is named by content -----------------------------------------------------------
 
-    def object(self, kind: str, digest: str) -> str:
+    def object_path(self, kind: str, digest: str) -> str:
         """Path of an object; ``kind`` is functions, files or kernels."""
         return f"{self.objects}/{kind}/{digest}"
 
     def put(self, kind: str, digest: str, data: bytes) -> str:
         """Store bytes under their digest, once."""
-        path = self.object(kind, digest)
+        path = self.object_path(kind, digest)
         if not os.path.exists(path):
             _write_new(path, lambda file: file.write(data))
         return path
@@ -127,7 +127,7 @@ class Store:
             digest = hashlib.sha256()
             while block := file.read(1 << 20):
                 digest.update(block)
-            path = self.object("files", digest.hexdigest())
+            path = self.object_path("files", digest.hexdigest())
             if not os.path.exists(path):
                 file.seek(0)
                 _write_new(path, lambda copy: shutil.copyfileobj(file, copy, 1 << 20))

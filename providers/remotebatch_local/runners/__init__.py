@@ -61,8 +61,17 @@ class TaskEnd:
 class Runner(Protocol):
     """Starts tasks and reports, from the event loop, how each one ended: exactly once."""
 
-    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None]) -> None:
-        """Start a task; ``ended`` is called when it is over, with all it started."""
+    can_follow: bool
+    """Whether a task may be handed over before there is room for it."""
+
+    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None], after: int | None = None) -> None:
+        """Start a task; ``ended`` is called when it is over, with all it started.
+
+        :param after: key of a running task of the same job: start as soon as that one has ended.
+        """
+
+    def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
+        """Take back a task that was to start after another; not called back if it has started."""
 
     def signal(self, key: int, number: int) -> None:
         """SIGTERM: ask a task to end. SIGKILL: end it with everything it started."""

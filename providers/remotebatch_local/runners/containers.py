@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from remotebatch.errors import ProviderError
 from remotebatch_kernel.files import place_files
+
+from remotebatch.errors import ProviderError
 from remotebatch_local.runners import TaskEnd, TaskSpec
 
 ROOT_LABEL = "remotebatch.root"
@@ -66,12 +67,14 @@ def require_image(image: str) -> None:
 class ContainerRunner:
     """Runs tasks as containers."""
 
+    can_follow = False  # a container takes so long to start that there is nothing to gain
+
     def __init__(self, root: str, most_at_once: int) -> None:
         self._root = root
         self._threads = ThreadPoolExecutor(most_at_once, thread_name_prefix="container")
         self._runs: dict[int, _Run] = {}
 
-    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None]) -> None:
+    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None], after: int | None = None) -> None:
         """Start a task; ``ended`` is called when it is over, with all it started."""
         loop = asyncio.get_running_loop()
         run = self._runs[spec.key] = _Run(spec, self._root)
@@ -81,6 +84,10 @@ class ContainerRunner:
             ended(end)
 
         self._threads.submit(lambda: loop.call_soon_threadsafe(over, run.to_the_end()))
+
+    def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
+        """Containers do not follow each other."""
+        raise NotImplementedError
 
     def signal(self, key: int, number: int) -> None:
         """SIGTERM: ask a task to end. SIGKILL: end it with everything it started."""
@@ -171,7 +178,9 @@ class _Run:
         state = container.attrs["State"]
         if state["OOMKilled"]:
             limit = f"{spec.memory_limit} bytes" if spec.memory_limit else "what the machine has"
-            return TaskEnd(exit_code=code, out_of_memory=True, message=f"the container needed more than {limit}")
+            return TaskEnd(
+                exit_code=code, out_of_memory=True, message=f"the container needed more than {limit}"
+            )
         return TaskEnd(exit_code=code)
 
     def _options(self) -> dict[str, Any]:
@@ -220,7 +229,9 @@ class _Run:
         explanation = str(error.explanation or error)
         if "executable file not found" in explanation or "no such file or directory" in explanation:
             if self._spec.argv is not None:
-                return TaskEnd(exit_code=127, message=f"no program {self._spec.argv[0]!r} in {self._spec.image}")
+                return TaskEnd(
+                    exit_code=127, message=f"no program {self._spec.argv[0]!r} in {self._spec.image}"
+                )
             explanation = f"image {self._spec.image!r} has no python3, which a function needs; {explanation}"
         return TaskEnd(failure="SetupFailed", message=explanation)
 

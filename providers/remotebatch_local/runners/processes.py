@@ -16,7 +16,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from remotebatch_kernel import linux
-from remotebatch_kernel.serve import ENDED, FRAME, SETUP_FAILED, SIGNAL, START
+from remotebatch_kernel.serve import (
+    ENDED,
+    FOLLOW,
+    FRAME,
+    RECALL,
+    RECALLED,
+    SETUP_FAILED,
+    SIGNAL,
+    START,
+)
+
 from remotebatch_local.runners import TaskEnd, TaskSpec
 
 _MOST_KERNELS = 8
@@ -37,6 +47,8 @@ class KernelKey(NamedTuple):
 class ProcessRunner:
     """Runs tasks as processes of this machine."""
 
+    can_follow = True
+
     def __init__(self, lock_descriptor: int) -> None:
         self._lock_descriptor = lock_descriptor
         self._kernels: dict[KernelKey, _WarmKernel] = {}  # the one used last comes last
@@ -44,33 +56,33 @@ class ProcessRunner:
         self._running: dict[int, _WarmKernel] = {}
         self._oom_kills = _oom_kills()
 
-    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None]) -> None:
-        """Start a task; ``ended`` is called when it is over, with all it started."""
-        key = KernelKey(
-            spec.kernel,
-            spec.python,
-            tuple(sorted(spec.job_environment.items())),
-            spec.preload,
-            spec.load_ahead,
-        )
-        kernel = self._kernels.pop(key, None)
-        if kernel is None or kernel.gone:
-            self._retire_idle()
-            try:
-                kernel = _WarmKernel(key, self._lock_descriptor, self._kernel_ended)
-            except OSError as error:
-                end = TaskEnd(failure="SetupFailed", message=f"Python {spec.python!r} did not start: {error}")
-                asyncio.get_running_loop().call_soon(ended, end)
-                return
-            self._kernel_pids.add(kernel.pid)
-        self._kernels[key] = kernel
+    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None], after: int | None = None) -> None:
+        """Start a task; ``ended`` is called when it is over, with all it started.
+
+        :param after: key of a running task of the same job: start as soon as that one has ended.
+        """
+        try:
+            kernel = self._running[after] if after in self._running else self._kernel_for(spec)
+        except OSError as error:
+            end = TaskEnd(failure="SetupFailed", message=f"Python {spec.python!r} did not start: {error}")
+            asyncio.get_running_loop().call_soon(ended, end)
+            return
         self._running[spec.key] = kernel
 
         def over(end: TaskEnd) -> None:
             del self._running[spec.key]
             ended(self._explain(end))
 
-        kernel.start(spec, over)
+        kernel.start(spec, over, after)
+
+    def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
+        """Take back a task that was to start after another; not called back if it has started."""
+
+        def forget() -> None:
+            del self._running[key]
+            recalled()
+
+        self._running[key].recall(key, after, forget)
 
     def signal(self, key: int, number: int) -> None:
         """SIGTERM: ask a task to end. SIGKILL: end it with everything it started."""
@@ -83,6 +95,22 @@ class ProcessRunner:
         for kernel in kernels:
             kernel.close()
         await asyncio.gather(*(kernel.finished.wait() for kernel in kernels))
+
+    def _kernel_for(self, spec: TaskSpec) -> _WarmKernel:
+        key = KernelKey(
+            spec.kernel,
+            spec.python,
+            tuple(sorted(spec.job_environment.items())),
+            spec.preload,
+            spec.load_ahead,
+        )
+        kernel = self._kernels.pop(key, None)
+        if kernel is None or kernel.gone:
+            self._retire_idle()
+            kernel = _WarmKernel(key, self._lock_descriptor, self._kernel_ended)
+            self._kernel_pids.add(kernel.pid)
+        self._kernels[key] = kernel
+        return kernel
 
     def _retire_idle(self) -> None:
         idle = [key for key, kernel in self._kernels.items() if not kernel.busy]
@@ -132,6 +160,7 @@ class _WarmKernel(asyncio.Protocol):
         self.finished = asyncio.Event()
         self._on_end = on_end
         self._tasks: dict[int, Callable[[TaskEnd], None]] = {}
+        self._recalls: dict[int, Callable[[], None]] = {}
         self._setup_failures: dict[int, str] = {}
         self._unsent: list[bytes] = []
         self._received = b""
@@ -143,7 +172,7 @@ class _WarmKernel(asyncio.Protocol):
     def busy(self) -> bool:
         return bool(self._tasks)
 
-    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None]) -> None:
+    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None], after: int | None) -> None:
         self._tasks[spec.key] = ended
         task = {
             "key": spec.key,
@@ -155,7 +184,12 @@ class _WarmKernel(asyncio.Protocol):
             "argv": spec.argv,
             "call": spec.call,
         }
-        self._send(START, spec.key, text=pickle.dumps(task, _PICKLE_PROTOCOL))
+        kind, number = (START, 0) if after is None else (FOLLOW, after)
+        self._send(kind, spec.key, number, pickle.dumps(task, _PICKLE_PROTOCOL))
+
+    def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
+        self._recalls[key] = recalled
+        self._send(RECALL, key, after)
 
     def signal(self, key: int, number: int) -> None:
         self._send(SIGNAL, key, number)
@@ -205,7 +239,11 @@ class _WarmKernel(asyncio.Protocol):
     def _handle(self, kind: bytes, key: int, number: int, text: bytes) -> None:
         if kind == SETUP_FAILED:
             self._setup_failures[key] = text.decode()
+        elif kind == RECALLED:
+            del self._tasks[key]
+            self._recalls.pop(key)()
         elif kind == ENDED:
+            self._recalls.pop(key, None)  # it came too late
             failure = self._setup_failures.pop(key, None)
             if failure is not None:
                 end = TaskEnd(exit_code=number, failure="SetupFailed", message=failure)
