@@ -10,13 +10,15 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
 
 class TravelledModule(ModuleType):
     """Holds what was packed of one of the user's modules."""
 
-    __path__: ClassVar[list[str]] = []  # any of them may be a package
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.__path__ = []  # any of them may be a package
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

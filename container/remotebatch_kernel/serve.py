@@ -6,8 +6,8 @@ forked copy, for every page that the warm kernel itself touches between two fork
 again.
 
 Tasks share nothing but memory that is copied when written: what is loaded here, before the fork, is
-only what every task would load first, and none of it is kept if it holds more than memory. When the other side goes away, every task is killed with all
-its descendants.
+only what every task would load first, and none of it is kept if it holds more than memory. When the
+other side goes away, every task is killed with all its descendants.
 """
 
 from __future__ import annotations

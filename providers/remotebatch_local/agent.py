@@ -49,7 +49,8 @@ class Agent:
         self._started = time.time()
         self._stop = asyncio.Event()
         self._operations: dict[str, Callable[..., Any]] = {
-            "hello": self._hello,
+            "version": lambda: wire.VERSION,
+            "size": engine.resize,
             "submit": self._submit,
             "jobs": engine.jobs,
             "job": lambda job: engine.job(job).record,
@@ -63,13 +64,11 @@ class Agent:
 
     async def run(self) -> None:
         """Serve until idle for long, or asked to stop."""
-        path = self._store.socket
-        if os.path.exists(path):
-            os.unlink(path)  # of an agent that was killed: the lock says that none is left
+        self._withdraw()  # a socket of an agent that was killed: the lock says that none is left
         old_mask = os.umask(0o177)
         try:
             listener = socket.socket(socket.AF_UNIX)
-            listener.bind(path)
+            listener.bind(self._store.socket)
         finally:
             os.umask(old_mask)
         loop = asyncio.get_running_loop()
@@ -79,7 +78,7 @@ class Agent:
         idle = asyncio.ensure_future(self._stop_when_idle())
         await self._stop.wait()
         idle.cancel()
-        os.unlink(path)
+        self._withdraw()
         server.close()
         await self._engine.close()
 
@@ -138,14 +137,6 @@ class Agent:
             self._engine.unwatch(cursors, watcher)
         return self._engine.changes(cursors)
 
-    def _hello(self, protocol: int, slots: int | None, gpus: int | None) -> None:
-        if protocol != wire.PROTOCOL:
-            raise ProviderError(
-                f"the agent under {self._store.root} is of another version of remotebatch; "
-                f"stop it with 'remotebatch agent stop'"
-            )
-        self._engine.resize(slots, gpus)
-
     def _submit(self, record: dict[str, Any]) -> None:
         self._engine.submit(msgspec.convert(record, JobRecord))
 
@@ -153,6 +144,7 @@ class Agent:
         capacity, free = self._engine.capacity, self._engine.free
         return {
             "root": self._store.root,
+            "version": wire.VERSION,
             "pid": os.getpid(),
             "started_at": self._started,
             "slots": capacity.slots,
@@ -166,9 +158,16 @@ class Agent:
     def _stop_if_idle(self, force: bool) -> None:
         if self._engine.busy and not force:
             raise ProviderError(
-                "jobs are in progress; wait for them, or force it: the next agent begins their running tasks anew"
+                "jobs are in progress; wait for them, or force it: "
+                "the next agent begins their running tasks anew"
             )
+        self._withdraw()  # before the answer: who asked may want to start another
         self._stop.set()
+
+    def _withdraw(self) -> None:
+        """Take no more connections."""
+        if os.path.exists(self._store.socket):
+            os.unlink(self._store.socket)
 
     async def _stop_when_idle(self) -> None:
         while True:

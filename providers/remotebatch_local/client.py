@@ -57,8 +57,7 @@ class AgentClient:
         except OSError:
             return None
         with connection:
-            wire.send(connection, [operation, arguments])
-            return _value(wire.receive(connection))
+            return _ask(connection, operation, **arguments)
 
     def close(self) -> None:
         """Give up the connections."""
@@ -72,15 +71,20 @@ class AgentClient:
             connection = _connect(self._store.socket)
         except OSError:
             connection = self._start()
-        wire.send(
-            connection, ["hello", {"protocol": wire.PROTOCOL, "slots": self._slots, "gpus": self._gpus}]
-        )
         try:
-            _value(wire.receive(connection))
+            if _ask(connection, "version") != wire.VERSION:
+                connection = self._replace(connection)
+            _ask(connection, "size", slots=self._slots, gpus=self._gpus)
         except BaseException:
             connection.close()
             raise
         return connection
+
+    def _replace(self, connection: socket.socket) -> socket.socket:
+        """Have an agent of another version of remotebatch end, unless it is busy, and start ours."""
+        with connection:
+            _ask(connection, "stop", force=False)
+        return self._start()
 
     def _start(self) -> socket.socket:
         command = [sys.executable, "-m", "remotebatch_local.agent", self._store.root]
@@ -169,6 +173,11 @@ def _connect(path: str) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def _ask(connection: socket.socket, operation: str, **arguments: Any) -> Any:
+    wire.send(connection, [operation, arguments])
+    return _value(wire.receive(connection))
 
 
 def _value(answer: Any) -> Any:

@@ -1,4 +1,7 @@
-"""The Local provider: what the library calls. Files are read straight from the store, the rest is the agent's."""
+"""The Local provider: what the library calls.
+
+Files are read straight from the store, the rest is the agent's.
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -18,8 +19,8 @@ from remotebatch import errors
 
 _LENGTH = struct.Struct("!I")
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder()
-PROTOCOL = 1
-"""Grows with every change that an agent and a client must agree on."""
+VERSION = version("remotebatch")
+"""A client talks only to an agent of its own version."""
 
 
 def encode(message: Any) -> bytes:
