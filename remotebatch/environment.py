@@ -185,10 +185,11 @@ class SubmissionEnvironment:
         )
 
     def _send(self, submission: Submission) -> Tracker:
-        if submission.inputs.count == 0:
-            raise CannotSend(f"job {submission.name!r} has no elements: there is nothing to run")
-        self._provider.check(submission.settings)
-        return Tracker(self._provider, self._provider.submit(submission))
+        try:
+            self._provider.check(submission.settings)
+            return Tracker(self._provider, self._provider.submit(submission))
+        finally:
+            submission.inputs.close()
 
 
 def set_default_environment(environment: SubmissionEnvironment | None) -> None:

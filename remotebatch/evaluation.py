@@ -7,11 +7,10 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import Any
 
-from remotebatch_kernel import envelope
-
 from remotebatch.errors import JobFailed, RemoteException
 from remotebatch.records import JobRecord, TaskRecord
 from remotebatch.status import FailureType
+from remotebatch_kernel import envelope
 
 
 @dataclass(frozen=True)

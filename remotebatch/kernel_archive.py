@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import cloudpickle
+
 import remotebatch_kernel
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's earliest; the same sources must make the same bytes

@@ -19,12 +19,12 @@ from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import IO, Any
 
 import cloudpickle
-from remotebatch_kernel import envelope, inputs
-from remotebatch_kernel.modules import get_module
 
 from remotebatch.command import Command
 from remotebatch.definitions import Definitions, is_users_module
 from remotebatch.errors import CannotSend
+from remotebatch_kernel import envelope, inputs
+from remotebatch_kernel.modules import get_module
 
 Element = tuple[tuple[Any, ...], Mapping[str, Any]]
 """Positional and keyword arguments of one call."""
@@ -48,9 +48,17 @@ class FunctionObject:
 class Inputs:
     """The packed elements of a job. They live in memory or, beyond a few MB, in a temporary file."""
 
-    def __init__(self, payload: IO[bytes], lengths: array[int]) -> None:
-        self._payload = payload
-        self._lengths = lengths
+    def __init__(self) -> None:
+        self._payload = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - see close
+        self._lengths = array("Q")
+
+    def add(self, element: bytes | memoryview) -> None:
+        """Append a pickled element."""
+        self._lengths.append(self._payload.write(element))
+
+    def close(self) -> None:
+        """Let go of the temporary file."""
+        self._payload.close()
 
     @property
     def count(self) -> int:
@@ -104,30 +112,36 @@ def pack_inputs(
 
     :raises CannotSend: naming the argument, and the element if there are several.
     """
-    payload = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the Inputs
-    lengths = array("Q")
-    definitions = Definitions()
+    packed = Inputs()
+    definitions = Definitions() if include_definitions else None
     buffer = io.BytesIO()
-    for args, kwargs in elements:
-        buffer.seek(0)
-        buffer.truncate()
-        try:
-            _Pickler(buffer, definitions if include_definitions else None).dump((args, dict(kwargs)))
-        except Exception as error:  # whatever a user's __reduce__ raises
-            raise CannotSend(_explain_argument(function, args, kwargs, len(lengths), error)) from error
-        lengths.append(payload.write(buffer.getbuffer()))
-    return Inputs(payload, lengths)
+    try:
+        for args, kwargs in elements:
+            buffer.seek(0)
+            buffer.truncate()
+            try:
+                _Pickler(buffer, definitions).dump((args, dict(kwargs)))
+            except Exception as error:  # whatever a user's __reduce__ raises
+                raise CannotSend(_explain_argument(function, args, kwargs, packed.count, error)) from error
+            packed.add(buffer.getvalue())
+    except BaseException:
+        packed.close()
+        raise
+    return packed
 
 
 def pack_commands(commands: Iterable[Command]) -> Inputs:
-    """Pack the argument lists of commands as elements, so that they lie where inputs lie."""
-    payload = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 - closed with the Inputs
-    lengths = array("Q")
+    """Pack the argument lists of commands as elements, so that they lie where inputs lie.
+
+    :raises CannotSend: if one is no command.
+    """
+    packed = Inputs()
     for position, command in enumerate(commands):
         if not isinstance(command, Command):
+            packed.close()
             raise CannotSend(f"element {position} is {command!r}: a job of commands takes commands only")
-        lengths.append(payload.write(pickle.dumps((command.argv, {}))))
-    return Inputs(payload, lengths)
+        packed.add(pickle.dumps((command.argv, {})))
+    return packed
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]

@@ -19,12 +19,12 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from remotebatch_kernel import linux
-from remotebatch_kernel.serve import LEFTOVER_MARK
 
 import remotebatch_local.runners.containers as containers
 from remotebatch.errors import ProviderError, RemoteBatchError
 from remotebatch.records import JobRecord
+from remotebatch_kernel import linux
+from remotebatch_kernel.serve import LEFTOVER_MARK
 from remotebatch_local import wire
 from remotebatch_local.engine import Engine, Watcher
 from remotebatch_local.journal import Journal

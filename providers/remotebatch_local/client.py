@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import socket
@@ -58,6 +59,21 @@ class AgentClient:
             return None
         with connection:
             return _ask(connection, operation, **arguments)
+
+    def stop(self, force: bool = False) -> bool:
+        """End the agent and wait until it and all it ran are gone; tell whether there was one.
+
+        :param force: also while jobs are in progress; the next agent queues them again.
+        """
+        try:
+            connection = _connect(self._store.socket)
+        except OSError:
+            return False
+        with connection:
+            _ask(connection, "stop", force=force)
+        with open(self._store.lock, "rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+        return True
 
     def close(self) -> None:
         """Give up the connections."""
@@ -153,6 +169,9 @@ class _Channel:
     def close(self) -> None:
         with self._lock:
             self._drop()
+
+    def __del__(self) -> None:
+        self._drop()
 
     def _drop(self) -> None:
         if self._connection is not None:

@@ -17,13 +17,13 @@ from functools import partial
 from typing import Any
 
 import msgspec
-from remotebatch_kernel import inputs
-from remotebatch_kernel.serve import LEFTOVER_MARK
 
 from remotebatch.errors import JobNotFound, ProviderError
 from remotebatch.records import Changes, Counts, JobListing, JobRecord, TaskRecord
 from remotebatch.runtime import job_variables, task_variables
 from remotebatch.status import FailureType, JobStatus
+from remotebatch_kernel import inputs
+from remotebatch_kernel.serve import LEFTOVER_MARK
 from remotebatch_local.jobs import LocalJob
 from remotebatch_local.journal import Journal
 from remotebatch_local.outcome import Ending, Outcome, classify, found

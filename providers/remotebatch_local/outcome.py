@@ -6,9 +6,8 @@ import os
 import signal
 from dataclasses import dataclass
 
-from remotebatch_kernel import envelope, exit_codes
-
 from remotebatch.status import FailureType
+from remotebatch_kernel import envelope, exit_codes
 from remotebatch_local.runners import TaskEnd
 
 _BY_EXIT_CODE = {

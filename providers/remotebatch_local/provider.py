@@ -15,7 +15,6 @@ from typing import Any, ClassVar
 
 import msgspec
 import platformdirs
-from remotebatch_kernel import inputs
 
 from remotebatch.errors import ProviderError
 from remotebatch.job import user_at_host
@@ -23,6 +22,7 @@ from remotebatch.kernel_archive import kernel_archive, kernel_digest
 from remotebatch.provider import Provider, Stream, Submission, Wake
 from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFile
 from remotebatch.settings import JobSettings, check
+from remotebatch_kernel import inputs
 from remotebatch_local.client import AgentClient, inherited_environment
 from remotebatch_local.settings import LocalProperties, LocalSettings
 from remotebatch_local.store import Store

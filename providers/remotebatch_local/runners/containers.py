@@ -12,9 +12,8 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from remotebatch_kernel.files import place_files
-
 from remotebatch.errors import ProviderError
+from remotebatch_kernel.files import place_files
 from remotebatch_local.runners import TaskEnd, TaskSpec
 
 ROOT_LABEL = "remotebatch.root"

@@ -26,7 +26,6 @@ from remotebatch_kernel.serve import (
     SIGNAL,
     START,
 )
-
 from remotebatch_local.runners import TaskEnd, TaskSpec
 
 _MOST_KERNELS = 8

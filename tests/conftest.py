@@ -1,0 +1,45 @@
+"""What all tests share: a Local provider under a root of its own."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+from remotebatch import SubmissionEnvironment
+from remotebatch_local import LocalProvider
+
+
+def stop_agent(root: str) -> None:
+    """End the agent of a root, if there is one, and wait until it is gone."""
+    LocalProvider(root=root).agent.stop(force=True)
+
+
+@pytest.fixture
+def root() -> Iterator[str]:
+    """A short root directory; its agent is stopped at the end."""
+    directory = tempfile.mkdtemp(prefix="rb")
+    yield directory
+    stop_agent(directory)
+    shutil.rmtree(directory)
+
+
+@pytest.fixture
+def env(root: str) -> SubmissionEnvironment:
+    """A Local environment with two slots."""
+    return SubmissionEnvironment("Local", root=root, slots=2)
+
+
+@pytest.fixture(scope="session")
+def matching_image() -> str:
+    """A container image with our minor version of Python and nothing else."""
+    return f"remotebatch-test/python:{sys.version_info[0]}.{sys.version_info[1]}"
+
+
+@pytest.fixture(scope="session")
+def other_image() -> str:
+    """A container image with another minor version of Python."""
+    return f"remotebatch-test/python:{'3.11' if sys.version_info[:2] != (3, 11) else '3.13'}"
