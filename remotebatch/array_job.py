@@ -154,9 +154,6 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
     def _value(self) -> Any:
         return self.results()
 
-    def _forget_value(self) -> None:
-        """Children hold the values, each its own."""
-
 
 def _longer_than(items: list[int], length: int) -> bool:
     return len(items) > length

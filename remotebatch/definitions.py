@@ -13,6 +13,7 @@ import dis
 import functools
 import importlib
 import importlib.util
+import linecache
 import os
 import site
 import sys
@@ -66,6 +67,8 @@ class Definitions:
     def __init__(self) -> None:
         self.modules: dict[str, dict[str, Any]] = {}
         """Module name → attribute → the object, for all that was reached."""
+        self.source_lines: dict[str, dict[int, str]] = {}
+        """File name → line number → text, of every function that travels: for tracebacks."""
         self._seen: set[int] = set()
         self._kept: list[Any] = []  # keeps seen objects alive, so that an id is never used twice
 
@@ -102,16 +105,17 @@ class Definitions:
     def _travels(self, item: FunctionType | type) -> bool:
         """Whether it is sent by value; if it is a module's attribute, note it as such."""
         name = item.__module__
-        if name is None or name == "__main__":
-            return True
+        module = sys.modules.get(name or "")
+        if module is None or name == "__main__" or "<" in item.__qualname__:
+            return True  # a script's, a notebook's, a lambda's or an inner function's: it has no address
         if not is_users_module(name):
             return False
-        module = sys.modules.get(name)
-        if module is not None and getattr(module, item.__qualname__, None) is item:
+        if getattr(module, item.__qualname__, None) is item:
             self.module_state(module)[item.__qualname__] = item
         return True
 
     def _follow_function(self, function: FunctionType) -> Iterator[Any]:
+        self._keep_source(function.__code__)
         for cell in function.__closure__ or ():
             try:
                 yield cell.cell_contents
@@ -129,6 +133,15 @@ class Definitions:
                 yield from self._follow_module(value, names)
             else:
                 yield value
+
+    def _keep_source(self, code: CodeType) -> None:
+        linecache.checkcache(code.co_filename)
+        lines = linecache.getlines(code.co_filename)
+        kept = self.source_lines.setdefault(code.co_filename, {})
+        for part in _codes(code):
+            for _, _, number in part.co_lines():
+                if number is not None and 0 < number <= len(lines):
+                    kept[number] = lines[number - 1]
 
     def _follow_module(self, module: ModuleType, names: set[str]) -> Iterator[Any]:
         if not is_users_module(module.__name__):

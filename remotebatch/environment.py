@@ -16,7 +16,7 @@ from remotebatch.settings import JobSettings, check
 from remotebatch.status import JobType
 from remotebatch.submission import Element, pack_commands, pack_function, pack_inputs
 from remotebatch.task_job import SingleJob
-from remotebatch.tracker import Tracker
+from remotebatch.tracker import Tracker, tracker_of
 
 
 class SubmissionEnvironment:
@@ -140,7 +140,7 @@ class SubmissionEnvironment:
         return f"SubmissionEnvironment({', '.join([repr(self.provider), *shown])})"
 
     def _attach(self, record: JobRecord) -> SingleJob | ArrayJob:
-        tracker = Tracker(self._provider, record)
+        tracker = tracker_of(self._provider, record)
         return SingleJob(self, tracker) if record.type is JobType.SINGLE else ArrayJob(self, tracker)
 
     def _submit_calls(
@@ -187,7 +187,7 @@ class SubmissionEnvironment:
     def _send(self, submission: Submission) -> Tracker:
         try:
             self._provider.check(submission.settings)
-            return Tracker(self._provider, self._provider.submit(submission))
+            return tracker_of(self._provider, self._provider.submit(submission))
         finally:
             submission.inputs.close()
 

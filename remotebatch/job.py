@@ -166,7 +166,6 @@ class Job(ABC):
         if indices:
             self._tracker.provider.retry(self._tracker.record, indices)
             self._tracker.reopen(indices)
-            self._forget_value()
         return self
 
     @abstractmethod
@@ -204,9 +203,6 @@ class Job(ABC):
     def _value(self) -> Any:
         """What awaiting the job gives, once it has ended."""
 
-    @abstractmethod
-    def _forget_value(self) -> None: ...
-
     def _known_done(self) -> bool:
         return self._known_status().final
 
@@ -237,6 +233,11 @@ class Job(ABC):
 
 def _who() -> str:
     return f"{user_at_host()}, process {os.getpid()}"
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """Seconds since the epoch as a time (UTC)."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
 
 
 def user_at_host() -> str:

@@ -6,6 +6,7 @@ A provider is a subclass of :class:`Provider`, found by its name through the ent
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 from abc import ABC, abstractmethod
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from weakref import WeakValueDictionary
 
 from remotebatch.errors import InvalidSetting
 from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFile
@@ -22,7 +24,7 @@ from remotebatch.status import JobType
 from remotebatch.submission import FunctionObject, Inputs
 
 if TYPE_CHECKING:
-    from remotebatch.tracker import Monitor
+    from remotebatch.tracker import Monitor, Tracker
 
 Stream = Literal["stdout", "stderr"]
 
@@ -93,6 +95,11 @@ class Provider(ABC):
 
     monitor: Monitor | None = None
     """Set by :mod:`remotebatch.tracker`, which polls each provider from one place."""
+
+    @functools.cached_property
+    def trackers(self) -> WeakValueDictionary[str, Tracker]:
+        """Likewise: what is known of each job that somebody has a handle on."""
+        return WeakValueDictionary()
 
     @abstractmethod
     def __init__(self, **properties: Any) -> None:

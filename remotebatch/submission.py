@@ -86,9 +86,14 @@ def pack_function(
     if include_definitions:
         definitions.reach(function, initializer)
     name = _name_of(function)
-    content = {"function": function, "initializer": initializer, "modules": definitions.modules}
+    content = {
+        "function": function,
+        "initializer": initializer,
+        "modules": definitions.modules,
+        "source_lines": definitions.source_lines,
+    }
     buffer = io.BytesIO()
-    pickler = _Pickler(buffer, definitions)
+    pickler = _Pickler(buffer, definitions if include_definitions else None)
     try:
         pickler.dump(content)
     except Exception as error:  # whatever a user's __reduce__ raises

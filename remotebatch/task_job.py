@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, overload
 
 from remotebatch import evaluation
 from remotebatch.evaluation import Evaluation
-from remotebatch.job import Job
+from remotebatch.job import Job, moment
 from remotebatch.provider import Stream
 from remotebatch.records import OutputFile, TaskRecord
 from remotebatch.status import FailureType, JobStatus, JobType
@@ -29,6 +29,7 @@ class TaskJob(Job):
         super().__init__(environment, tracker)
         self._index = index
         self._evaluation: Evaluation | None = None
+        self._evaluated_attempt = 0
 
     @property
     def provider_task_id(self) -> str:
@@ -182,8 +183,8 @@ class TaskJob(Job):
             "failure_type": task.failure_type,
             "attempts": task.attempts,
             "requeues": task.requeues,
-            "started_at": task.started_at,
-            "ended_at": task.ended_at,
+            "started_at": moment(task.started_at),
+            "ended_at": moment(task.ended_at),
             "input_string": loaded.input_string if loaded else None,
             "warnings": loaded.warnings if loaded else [],
             "timing": loaded.timing if loaded else None,
@@ -212,9 +213,6 @@ class TaskJob(Job):
     def _value(self) -> Any:
         return self.result()
 
-    def _forget_value(self) -> None:
-        self._evaluation = None
-
     def _stream(self, stream: Stream, raw: bool) -> str | bytes:
         data = self._read_stream(stream, 0)
         return data if raw else data.decode(errors="replace")
@@ -223,8 +221,9 @@ class TaskJob(Job):
         return self._tracker.provider.read_stream(self._tracker.record, self._index, stream, offset)
 
     def _load_evaluation(self) -> Evaluation:
-        if self._evaluation is None:
-            self._evaluation = self._read_evaluation()
+        attempt = self._known_task().attempts
+        if self._evaluation is None or self._evaluated_attempt != attempt:
+            self._evaluation, self._evaluated_attempt = self._read_evaluation(), attempt
         return self._evaluation
 
     def _read_evaluation(self) -> Evaluation:

@@ -7,6 +7,7 @@ number of threads, costs one query a tick.
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -134,6 +135,7 @@ class Monitor:
     """Polls one provider for all the jobs that somebody waits for."""
 
     def __init__(self, provider: Provider) -> None:
+        self.process = os.getpid()
         self._provider = provider
         self._wake = Wake()
         self._lock = threading.Lock()
@@ -209,13 +211,25 @@ class Monitor:
 
 
 _NEVER = Wake()
+_trackers_lock = threading.Lock()
+
+
+def tracker_of(provider: Provider, record: JobRecord) -> Tracker:
+    """The one tracker of a job in this process: all handles on the job know what any of them learns."""
+    with _trackers_lock:
+        tracker = provider.trackers.get(record.id)
+        if tracker is None:
+            tracker = provider.trackers[record.id] = Tracker(provider, record)
+        return tracker
+
+
 _monitors_lock = threading.Lock()
 
 
 def _monitor(provider: Provider) -> Monitor:
     """The one monitor of a provider."""
     with _monitors_lock:
-        if provider.monitor is None:
+        if provider.monitor is None or provider.monitor.process != os.getpid():  # a fork has no threads
             provider.monitor = Monitor(provider)
         return provider.monitor
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import linecache
 import pickle
 import sys
 from collections.abc import Callable
@@ -56,7 +57,15 @@ def load(path: str) -> Function:
             f"function {header['name']} cannot be unpickled: {type(error).__name__}: {error}",
         ) from error
     modules.install(content["modules"])
+    _install_source(content["source_lines"])
     return Function(header["name"], content["function"], content["initializer"])
+
+
+def _install_source(files: dict[str, dict[int, str]]) -> None:
+    """Let tracebacks show the lines of functions whose files are not here, or not as they were."""
+    for name, numbered in files.items():
+        lines = [numbered.get(number, "\n") for number in range(1, max(numbered, default=0) + 1)]
+        linecache.cache[name] = (0, None, lines, name)  # no time of change: never looked for on disk
 
 
 def check_version(header: dict[str, Any]) -> None:

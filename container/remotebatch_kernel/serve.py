@@ -113,6 +113,9 @@ class _WarmKernel:
         prepare_process()  # here, so that no forked copy has to
         linux.become_subreaper()
         _rehearse()
+        # One that reaches a copy too early would be lost in the interpreter's own after-fork code:
+        # it waits until the copy is ready for it
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         gc.collect()
         gc.freeze()  # keeps the collector from touching, and so copying, pages shared with tasks
         self._send(READY, 0)
@@ -262,7 +265,7 @@ def _rehearse() -> None:
     os.mkdir(directory, 0o700)
     call = Call(f"{directory}/function", f"{directory}/inputs", 0, 1, f"{directory}/result")
     header = {"name": "rehearsal", "python": sys.version_info[:3]}
-    content: dict[str, Any] = {"function": len, "initializer": None, "modules": {}}
+    content: dict[str, Any] = {"function": len, "initializer": None, "modules": {}, "source_lines": {}}
     with open(call.function, "wb") as file:
         file.write(envelope.pack(header, cloudpickle.dumps(content)))
     element = cloudpickle.dumps((("word",), {}))
@@ -318,6 +321,8 @@ def _run(task: dict[str, Any]) -> int:
 
 
 def _execute(argv: list[str]) -> int:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     try:
         os.execvpe(argv[0], argv, os.environ)
     except FileNotFoundError:

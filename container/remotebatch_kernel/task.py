@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import reprlib
+import resource
 import signal
 import sys
 import time
@@ -75,6 +75,7 @@ class _Evaluation:
         self._cpu = _cpu_seconds()
 
     def run(self) -> int:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # from here on it can be heeded
         called = function.load(self.call.function)
         elements = self._elements(called.name)
         self.input_string = _input_string(called.name, elements)
@@ -198,8 +199,8 @@ def _input_string(name: str, elements: list[tuple[tuple[Any, ...], dict[str, Any
 
 
 def _cpu_seconds() -> float:
-    times = os.times()
-    return times.user + times.system + times.children_user + times.children_system
+    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
 
 
 def prepare_process() -> None:

@@ -110,7 +110,7 @@ class Engine:
         self._free_gpus = set(range(capacity.gpus))
         self._watchers: dict[str, set[Watcher]] = {}
         self._next_key = 0
-        self._dispatching = self._flushing = False
+        self._dispatching = self._flushing = self._closing = False
 
     # -- questions --------------------------------------------------------------------------
 
@@ -269,7 +269,8 @@ class Engine:
                 self._recover_job(job)
 
     async def close(self) -> None:
-        """End everything that runs; the next agent queues it again."""
+        """End everything that runs, and queue it again for the next agent."""
+        self._closing = True
         for runner in (self._processes, self._containers):
             await runner.close()
         self._journal.close()
@@ -308,6 +309,8 @@ class Engine:
 
     def _dispatch(self) -> None:
         self._dispatching = False
+        if self._closing:
+            return
         while (key := self._scheduler.next()) is not None:
             job = self._jobs.get(str(key))
             index = job.next_waiting() if job else None

@@ -34,7 +34,11 @@ def engine() -> Any:
         ) from None
     try:
         client = docker.from_env(timeout=60)
-        client.ping()
+        try:
+            client.ping()
+        except BaseException:
+            client.close()
+            raise
     except (docker.errors.DockerException, OSError) as error:
         engine.cache_clear()
         raise ProviderError(

@@ -1,0 +1,72 @@
+"""The command line: look at jobs, their logs and results, from any process.
+
+``remotebatch -p root=/data/jobs jobs``
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from remotebatch.cli.agent import agent
+from remotebatch.cli.jobs import abort, delete, jobs, retry, status
+from remotebatch.cli.logs import logs
+from remotebatch.cli.providers import providers
+from remotebatch.cli.result import result
+from remotebatch.cli.target import Target, parse_properties
+from remotebatch.errors import RemoteBatchError
+
+__all__ = ["main"]
+
+# as a shell reports a program that the signal ended
+_INTERRUPTED = 130
+_BROKEN_PIPE = 141
+
+
+class _Group(click.Group):
+    """Turns what a command raises into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        try:
+            value = super().invoke(ctx)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_output()
+            ctx.exit(_BROKEN_PIPE)
+        except KeyboardInterrupt:
+            ctx.exit(_INTERRUPTED)
+        except (RemoteBatchError, OSError) as error:
+            raise click.ClickException(" ".join(str(error).split())) from error
+        return value
+
+
+def _discard_output() -> None:
+    """Have the interpreter flush into nothing when it ends: nobody reads any more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--provider", default="Local", show_default=True, metavar="NAME", help="Where the jobs are.")
+@click.option(
+    "properties",
+    "-p",
+    "--property",
+    metavar="NAME=VALUE",
+    callback=parse_properties,
+    multiple=True,
+    help="A property of the provider, such as root=/data/jobs; may be given several times.",
+)
+@click.version_option(package_name="remotebatch")
+@click.pass_context
+def main(ctx: click.Context, provider: str, properties: dict[str, str | int]) -> None:
+    """Look at jobs at a batch provider and act on them."""
+    ctx.obj = Target(provider, properties)
+
+
+for command in (jobs, status, logs, result, abort, retry, delete, providers, agent):
+    main.add_command(command)

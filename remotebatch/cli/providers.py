@@ -1,0 +1,30 @@
+"""List the installed providers."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import click
+
+from remotebatch.cli.show import json_option, write_json, write_table
+from remotebatch.provider import GROUP
+
+
+@click.command()
+@json_option
+def providers(as_json: bool) -> None:
+    """List the providers that are installed."""
+    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    found = [
+        {
+            "name": point.name,
+            "module": point.module,
+            "package": point.dist.name if point.dist else "",
+            "version": point.dist.version if point.dist else "",
+        }
+        for point in points
+    ]
+    if as_json:
+        write_json(found)
+    else:
+        write_table(["name", "module", "package", "version"], [list(each.values()) for each in found])
