@@ -127,7 +127,7 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
 
     def delete(self) -> None:
         """End the job if need be and remove all that is stored of it (Wolfram: DeleteObject)."""
-        self._tracker.provider.delete(self._tracker.record)
+        self._delete()
 
     def properties(self) -> dict[str, Any]:
         """All of the job's properties in one dict (Wolfram: Properties)."""

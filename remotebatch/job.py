@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from remotebatch import display
-from remotebatch.errors import ProviderError
+from remotebatch.errors import JobNotFound, ProviderError
 from remotebatch.status import JobStatus, JobType
 from remotebatch.tracker import Tracker, wait_until, watching
 
@@ -171,6 +171,10 @@ class Job(ABC):
     @abstractmethod
     def properties(self) -> dict[str, Any]:
         """All of the job's properties in one dict (Wolfram: Properties)."""
+
+    def _delete(self) -> None:
+        self._tracker.provider.delete(self._tracker.record)
+        self._tracker.fail(JobNotFound(f"{self._title()} has been deleted"))
 
     # -- looks ------------------------------------------------------------------------------
 

@@ -51,6 +51,8 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for variable in self.environment:
             if not _VARIABLE_NAME.fullmatch(variable):
                 raise ValueError(f"environment: {variable!r} is not a name for a variable")
+            if variable.startswith("REMOTEBATCH_"):
+                raise ValueError(f"environment: {variable!r}: names with REMOTEBATCH_ are set by remotebatch")
         for name, source in self.input_files.items():
             _check_input_file(name, source)
 

@@ -273,7 +273,7 @@ class SingleJob(TaskJob):
 
     def delete(self) -> None:
         """End the job if need be and remove all that is stored of it (Wolfram: DeleteObject)."""
-        self._tracker.provider.delete(self._tracker.record)
+        self._delete()
 
 
 class ArrayChildJob(TaskJob):

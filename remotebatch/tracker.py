@@ -59,6 +59,8 @@ class Tracker:
 
     def refresh(self) -> None:
         """Ask the provider, unless all has ended or it was asked a moment ago."""
+        if self.error is not None:
+            raise self.error
         if self.finished or time.monotonic() - self._refreshed < self.provider.refresh_interval:
             return
         changes = self.provider.poll({self.record.id: self._cursor}, 0.0, _NEVER)

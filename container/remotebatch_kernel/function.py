@@ -87,6 +87,7 @@ def module_missing(what: str, error: ModuleNotFoundError) -> KernelFailure:
     return KernelFailure(
         "ModuleMissing",
         exit_codes.MODULE_MISSING,
-        f"{what} needs the module {error.name!r}, which is not installed where the task runs; "
-        f"choose a container_image that has it",
+        f"{what} needs the module {error.name!r}, which is not installed where the task runs: install "
+        f"it there, choose a container_image that has it, or leave include_definitions on for a module "
+        f"of your own",
     )

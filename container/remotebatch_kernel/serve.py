@@ -56,6 +56,7 @@ def serve(descriptor: int, function_path: str, modules: list[str]) -> int:
     :param function_path: function to load before the first fork; "" for none.
     :param modules: modules to import before that.
     """
+    os.environ.pop("LD_BIND_NOW", None)  # meant for this process alone
     inherited = _descriptors()
     for name in modules:
         try:
@@ -67,11 +68,23 @@ def serve(descriptor: int, function_path: str, modules: list[str]) -> int:
             function.load_ahead(function_path)
         except KernelFailure as failure:  # as above
             print(f"warm kernel: {failure.message}", file=sys.stderr)
+    _close_archives()
     if _holds_more_than_memory(inherited) and (modules or function_path):
+        print(
+            "warm kernel: what was loaded holds threads or files; each task loads for itself", file=sys.stderr
+        )
         os.set_inheritable(descriptor, True)
         os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", str(descriptor), ""])
     _WarmKernel(socket.socket(fileno=descriptor), inherited).run()
     return 0
+
+
+def _close_archives() -> None:
+    """Modules that look up their own version leave this archive open in importlib.metadata's cache."""
+    metadata = sys.modules.get("importlib.metadata")
+    if metadata is not None:
+        metadata.MetadataPathFinder().invalidate_caches()
+        gc.collect()
 
 
 def _holds_more_than_memory(inherited: list[int]) -> bool:
@@ -272,8 +285,14 @@ def _rehearse() -> None:
     first = inputs.head_size(1)
     with open(call.inputs, "wb") as file:
         file.write(inputs.pack_head([first, first + len(element)]) + element)
+    task = {"environment": {"REMOTEBATCH_REHEARSAL": "1"}, "call": call._asdict()}
+    text = pickle.dumps(task)
     for _ in range(_REHEARSALS):
-        run_call(call)
+        task = pickle.loads(text)
+        os.environ.update(task["environment"])
+        run_call(Call(**task["call"]))
+        _wait_for_threads()
+    os.environ.pop("REMOTEBATCH_REHEARSAL")
     for path in (call.function, call.inputs, call.result):
         os.unlink(path)
     os.rmdir(directory)
@@ -333,11 +352,15 @@ def _execute(argv: list[str]) -> int:
         return exit_codes.NOT_EXECUTABLE
 
 
-def _finish_interpreter() -> None:
-    """What leaving Python does that a user may count on, without tearing every module down."""
+def _wait_for_threads() -> None:
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
+
+
+def _finish_interpreter() -> None:
+    """What leaving Python does that a user may count on, without tearing every module down."""
+    _wait_for_threads()
     run_exit_handlers: Callable[[], None] = atexit._run_exitfuncs
     run_exit_handlers()
     sys.stdout.flush()

@@ -62,10 +62,14 @@ def classify(end: TaskEnd, ending: Ending | None, result_path: str | None) -> Ou
     if result_path is None:
         if code == exit_codes.SUCCESS:
             return Outcome(code)
-        return Outcome(
-            code, FailureType.NON_ZERO_EXIT, end.message or f"the command ended with exit code {code}"
-        )
+        return Outcome(code, FailureType.NON_ZERO_EXIT, end.message or _describe_command(code))
     return _classify_call(code, result_path)
+
+
+def _describe_command(code: int | None) -> str:
+    missing = {exit_codes.PROGRAM_NOT_FOUND, exit_codes.NOT_EXECUTABLE}
+    meaning = f": {exit_codes.MEANINGS[code]}" if code in missing and code is not None else ""
+    return f"the command ended with exit code {code}{meaning}"
 
 
 def found(result_path: str, attempt: int) -> Outcome | None:

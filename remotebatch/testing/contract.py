@@ -364,6 +364,10 @@ class ProviderContract:
         with pytest.raises(JobNotFound):
             environment.job(job.id)
         assert job.id not in [other.id for other in environment.jobs()]
+        with pytest.raises(JobNotFound, match="has been deleted"):
+            _ = job.status
+        assert (job.in_progress, job.succeeded, job.failed) == (False, False, False)
+        assert "unknown" in repr(job)
 
     def test_timeout_leaves_it_running(self, environment: SubmissionEnvironment) -> None:
         def sleep() -> str:

@@ -33,9 +33,9 @@ def run(tmp_path: Path):
             data = envelope.pack({**found, **header}, bytes(payload))
         (tmp_path / "function").write_bytes(data)
         (tmp_path / "kernel.pyz").write_bytes(kernel_archive())
-        with closing(pack_inputs(function, [(args, {})], True)) as inputs:
-            with open(tmp_path / "inputs", "wb") as file:
-                inputs.write_to(file)
+        packed_inputs = pack_inputs(function, [(args, {})], True)
+        with closing(packed_inputs), open(tmp_path / "inputs", "wb") as file:
+            packed_inputs.write_to(file)
         call = {
             "function": str(tmp_path / "function"),
             "inputs": str(tmp_path / "inputs"),

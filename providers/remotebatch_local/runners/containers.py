@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +19,7 @@ from remotebatch_kernel.files import place_files
 from remotebatch_local.runners import TaskEnd, TaskSpec
 
 ROOT_LABEL = "remotebatch.root"
-_OUT_OF_MEMORY_SIGNAL = 9
+_KILL = signal.SIGKILL
 
 
 @cache
@@ -86,7 +88,7 @@ class ContainerRunner:
             del self._runs[spec.key]
             ended(end)
 
-        self._threads.submit(lambda: loop.call_soon_threadsafe(over, run.to_the_end()))
+        self._threads.submit(lambda: loop.call_soon_threadsafe(over, run.end()))
 
     def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
         """Containers do not follow each other."""
@@ -100,7 +102,7 @@ class ContainerRunner:
     async def close(self) -> None:
         """End everything."""
         for run in list(self._runs.values()):
-            await asyncio.to_thread(run.signal, 9)
+            await asyncio.to_thread(run.abandon)
         await asyncio.to_thread(self._threads.shutdown)
 
 
@@ -120,9 +122,20 @@ class _Run:
         self._root = root
         self._lock = threading.Lock()
         self._container: Any = None
-        self._killed = False
+        self._result = f"{spec.directory}.result"  # the one place, beside its directory, it may write to
+        self._killed = self._abandoned = False
 
-    def to_the_end(self) -> TaskEnd:
+    def end(self) -> TaskEnd:
+        """Run to the end; tell how it was, whatever went wrong."""
+        try:
+            end = self._to_the_end()
+        except Exception as error:  # the engine's client has many kinds; a task must end in any case
+            end = TaskEnd(failure="SetupFailed", message=f"the container could not be run: {error!r}")
+            if _engine_is_gone():
+                end = TaskEnd(lost=True, message=f"the Docker engine went away: {error!r}")
+        return TaskEnd(lost=True, message="the local agent ended") if self._abandoned else end
+
+    def _to_the_end(self) -> TaskEnd:
         import docker
 
         try:
@@ -133,19 +146,29 @@ class _Run:
             return TaskEnd(failure="ImageUnavailable", message=str(error.explanation))
         except docker.errors.APIError as error:
             return self._explain_refusal(error)
-        except (docker.errors.DockerException, OSError) as error:
-            if _engine_is_gone():
-                return TaskEnd(lost=True, message=f"the Docker engine went away: {error}")
-            return TaskEnd(failure="SetupFailed", message=str(error))
         finally:
             if self._container is not None:
                 _remove(self._container)
+            self._take_result()
+
+    def _take_result(self) -> None:
+        """Put the result where it belongs: one task's container cannot touch another's result."""
+        if self._spec.call is not None and os.path.isdir(self._result):
+            if os.path.exists(f"{self._result}/result"):
+                os.replace(f"{self._result}/result", self._spec.call["result"])
+            shutil.rmtree(self._result)
+
+    def abandon(self) -> None:
+        """End it so that it counts as never run."""
+        self._abandoned = True
+        self.signal(_KILL)
 
     def signal(self, number: int) -> None:
+        """Send a signal to the container's first process; SIGKILL ends all of it."""
         import docker
 
         with self._lock:
-            self._killed = self._killed or number == _OUT_OF_MEMORY_SIGNAL
+            self._killed = self._killed or number == _KILL
             container = self._container
         if container is None:
             return  # not yet made: it will not be started
@@ -168,7 +191,7 @@ class _Run:
         with self._lock:
             self._container = container
             if self._killed:
-                return TaskEnd(signal=_OUT_OF_MEMORY_SIGNAL)
+                return TaskEnd(signal=int(_KILL))
         attached = container.attach(stdout=True, stderr=True, stream=True, demux=True, logs=True)
         container.start()
         for out, err in attached:
@@ -210,12 +233,14 @@ class _Run:
             "network": spec.network,
         }
         if spec.call is not None:
-            options["entrypoint"] = ["python3", spec.kernel, "run", json.dumps(spec.call)]
+            os.mkdir(self._result)
+            call = {**spec.call, "result": f"{self._result}/result"}
+            options["entrypoint"] = ["python3", spec.kernel, "run", json.dumps(call)]
             for path, mode in (
                 (spec.kernel, "ro"),
                 (spec.call["function"], "ro"),
                 (spec.call["inputs"], "ro"),
-                (os.path.dirname(spec.call["result"]), "rw"),
+                (self._result, "rw"),
             ):
                 options["volumes"][path] = {"bind": path, "mode": mode}
         elif spec.argv is not None:

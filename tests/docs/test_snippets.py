@@ -1,0 +1,124 @@
+"""The documentation says what is so: its snippets run, its tables name what there is, its links resolve."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from remotebatch import FailureType, JobSettings
+from remotebatch.provider import Provider
+from remotebatch_kernel.exit_codes import MEANINGS
+from remotebatch_local.settings import LocalProperties, LocalSettings
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").glob("*.md"))]
+FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NOT_RUN = {"text", "mermaid"}
+RUN_ELSEWHERE = re.compile(r"(make|pip install) ")
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """A page's fenced blocks in a language."""
+    return [text for found, text in FENCE.findall(page.read_text()) if found == language]
+
+
+def is_run_elsewhere(block: str) -> bool:
+    """Whether a shell block is all ``make`` and ``pip install``, which CI itself runs."""
+    return all(RUN_ELSEWHERE.match(line) for line in block.splitlines() if line.strip())
+
+
+def table(page: Path, heading: str) -> dict[str, list[str]]:
+    """First cell → other cells of the table under a heading."""
+    _, _, below = page.read_text().partition(f"\n## {heading}\n")
+    section, _, _ = below.partition("\n## ")
+    rows = [line.strip("|").split(" | ") for line in section.splitlines() if line.startswith("|")]
+    return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows[2:]}
+
+
+@every_page
+def test_snippets_run(page: Path, surroundings: Any) -> None:
+    script = surroundings.directory / "snippets.py"
+    script.write_text("\n".join(blocks(page, "python")))
+    programs = [["python", script.name]]
+    programs += [["bash", "-eu", "-c", text] for text in blocks(page, "sh") if not is_run_elsewhere(text)]
+    for program in programs:
+        ended = surroundings.run(*program)
+        assert ended.returncode == 0, ended.stdout
+
+
+@every_page
+def test_every_block_has_a_known_language(page: Path) -> None:
+    fences = re.findall(r"^```(.*)$", page.read_text(), re.MULTILINE)
+    assert set(fences[::2]) <= {"python", "sh", *NOT_RUN}
+    assert set(fences[1::2]) <= {""}
+
+
+@every_page
+def test_internal_links_resolve(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path) if path else page
+        assert file.is_file(), target
+        if anchor:
+            assert anchor in anchors(file), target
+
+
+def anchors(page: Path) -> set[str]:
+    """Anchors of a page's headings, as Markdown makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind", "base"),
+    [
+        ("Job settings", JobSettings, None),
+        ("Job settings of the Local provider", LocalSettings, JobSettings),
+        ("Properties of a Local environment", LocalProperties, None),
+    ],
+)
+def test_settings_are_all_described(heading: str, kind: Any, base: Any) -> None:
+    inherited = {field.name for field in msgspec.structs.fields(base)} if base else set()
+    fields = {
+        f"`{field.name}`": field for field in msgspec.structs.fields(kind) if field.name not in inherited
+    }
+    rows = table(ROOT / "docs/pages/settings.md", heading)
+    assert list(rows) == list(fields)
+    for name, field in fields.items():
+        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+        assert rows[name][2] == f"`{default!r}`", name
+        assert all(rows[name]), name
+
+
+def test_retried_failures_are_named_as_they_are() -> None:
+    from remotebatch_local.engine import _WORTH_RETRYING
+
+    text = (ROOT / "docs/pages/settings.md").read_text()
+    (sentence,) = re.findall(r"`max_retries` applies to these failures: (.*?)\.", text, re.DOTALL)
+    assert set(re.findall(r"[A-Z]\w+", sentence)) == {str(failure) for failure in _WORTH_RETRYING}
+
+
+def test_failures_are_all_described() -> None:
+    text = (ROOT / "docs/pages/failures.md").read_text()
+    assert re.findall(r"^### (.+)$", text, re.MULTILINE) == [str(failure) for failure in FailureType]
+    for section in text.partition("## Failure types")[2].partition("\n## ")[0].split("\n### ")[1:]:
+        assert "**Do:**" in section, section
+
+
+def test_exit_codes_are_all_described() -> None:
+    rows = table(ROOT / "docs/pages/failures.md", "Exit codes")
+    assert rows == {str(code): [meaning] for code, meaning in MEANINGS.items()}
+
+
+def test_a_providers_members_are_all_described() -> None:
+    text = (ROOT / "docs/pages/providers.md").read_text()
+    for name in (*Provider.__abstractmethods__, "name", "settings_type", "refresh_interval", "close"):
+        assert re.search(rf"`{name}[`(]", text), name
