@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any, overload
 
+from remotebatch import display
 from remotebatch.job import Job
 from remotebatch.records import Counts
 from remotebatch.status import JobStatus, JobType
@@ -141,6 +142,11 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
             "child_exit_codes": self.child_exit_codes,
             "child_status_reasons": self.child_status_reasons,
         }
+
+    def _more_facts(self) -> display.Facts:
+        counts = self.counts
+        words = f"{counts.active} active, {counts.running} running, {counts.succeeded} succeeded, "
+        return [("children", words + f"{counts.failed} failed")]
 
     def _known_status(self) -> JobStatus:
         return JobStatus.COMPLETED if self._tracker.finished else JobStatus.ACTIVE

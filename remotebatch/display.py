@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
 
-from remotebatch.errors import ProviderError
-from remotebatch.status import JobStatus
+Facts = list[tuple[str, str]]
+"""Labels and values, in the order in which they are shown."""
 
-if TYPE_CHECKING:
-    from remotebatch.job import Job
-
+_IN_A_LINE = ("status", "children", "reason")
 _COLOURS = {
     "Active": "#8a6d00",
     "Running": "#0b62b8",
@@ -21,16 +18,16 @@ _COLOURS = {
 }
 
 
-def line(job: Job) -> str:
+def line(title: str, facts: Facts) -> str:
     """One line for a shell."""
-    parts = [f"{label}={value}" for label, value in _facts(job) if label in ("status", "children", "reason")]
-    return f"<{type(job).__name__} {job.name!r} {job.id} at {job.provider}: {', '.join(parts)}>"
+    shown = [f"{label}={value}" for label, value in facts if label in _IN_A_LINE]
+    return f"<{title}: {', '.join(shown)}>"
 
 
-def card(job: Job) -> str:
+def card(title: str, facts: Facts) -> str:
     """A small table for a notebook."""
     rows = []
-    for label, value in _facts(job):
+    for label, value in facts:
         style = ""
         if label == "status":
             style = f' style="color:{_COLOURS[value.split()[0]]};font-weight:600"'
@@ -40,28 +37,5 @@ def card(job: Job) -> str:
         )
     return (
         '<div style="display:inline-block;border:1px solid #8884;border-radius:6px;padding:.5em 1em">'
-        f"<b>{type(job).__name__}</b> {html.escape(job.name)}<table>{''.join(rows)}</table></div>"
+        f"<b>{html.escape(title)}</b><table>{''.join(rows)}</table></div>"
     )
-
-
-def _facts(job: Job) -> list[tuple[str, str]]:
-    from remotebatch.array_job import ArrayJob  # it imports this module through its base class
-
-    facts = [("id", job.id), ("provider", job.provider)]
-    try:
-        facts.append(("status", str(job.status)))
-        if isinstance(job, ArrayJob):
-            counts = job.counts
-            facts.append(
-                (
-                    "children",
-                    f"{counts.active} active, {counts.running} running, "
-                    f"{counts.succeeded} succeeded, {counts.failed} failed",
-                )
-            )
-        if job.status is not JobStatus.SUCCEEDED and job.status_reason:
-            facts.append(("reason", job.status_reason))
-    except ProviderError as error:
-        facts.append(("status", f"unknown ({error})"))
-    facts.append(("submitted", f"{job.submitted_at:%Y-%m-%d %H:%M:%S} UTC"))
-    return facts

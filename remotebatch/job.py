@@ -179,10 +179,27 @@ class Job(ABC):
     # -- looks ------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return display.line(self)
+        return display.line(
+            f"{type(self).__name__} {self.name!r} {self.id} at {self.provider}", self._facts()
+        )
 
     def _repr_html_(self) -> str:
-        return display.card(self)
+        return display.card(f"{type(self).__name__} {self.name}", self._facts())
+
+    def _facts(self) -> display.Facts:
+        facts = [("id", self.id), ("provider", self.provider)]
+        try:
+            status = self.status
+            facts += [("status", str(status)), *self._more_facts()]
+            if status is not JobStatus.SUCCEEDED and self.status_reason:
+                facts.append(("reason", self.status_reason))
+        except ProviderError as error:
+            facts.append(("status", f"unknown ({error})"))
+        return [*facts, ("submitted", f"{self.submitted_at:%Y-%m-%d %H:%M:%S} UTC")]
+
+    def _more_facts(self) -> display.Facts:
+        """What a kind of job has to say beyond the common."""
+        return []
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Job) and other.id == self.id
