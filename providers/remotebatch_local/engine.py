@@ -20,7 +20,7 @@ import msgspec
 
 from remotebatch.errors import JobNotFound, ProviderError
 from remotebatch.records import Changes, Counts, JobListing, JobRecord, TaskRecord
-from remotebatch.runtime import job_variables, task_variables
+from remotebatch.runtime import task_variables
 from remotebatch.status import FailureType, JobStatus
 from remotebatch_kernel import inputs
 from remotebatch_kernel.serve import LEFTOVER_MARK
@@ -107,6 +107,7 @@ class Engine:
         self._jobs: dict[str, LocalJob] = {}  # in the order of submission
         self._runs: dict[tuple[str, int], _Run] = {}
         self._retries_used: dict[tuple[str, int], int] = {}
+        self._changed: set[LocalJob] = set()  # since the journal was last written
         self._free_gpus = set(range(capacity.gpus))
         self._watchers: dict[str, set[Watcher]] = {}
         self._next_key = 0
@@ -233,6 +234,7 @@ class Engine:
         if job.deleted:
             return  # by somebody else in the meantime
         job.deleted = True
+        self._changed.discard(job)
         self._journal.forget(job_id)
         del self._jobs[job_id]
         self._scratch.remove(self._store.container(job.record))
@@ -273,6 +275,7 @@ class Engine:
         self._closing = True
         for runner in (self._processes, self._containers):
             await runner.close()
+        self._flush_now()
         self._journal.close()
         self._scratch.close()
 
@@ -418,7 +421,6 @@ class Engine:
                 "result": store.result(job, run.index),
                 "attempt": task.attempts,
             }
-        base = {} if settings["container_image"] else job.base_environment
         gpus = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, run.gpus))} if run.gpus else {}
         return TaskSpec(
             key=run.key,
@@ -426,7 +428,7 @@ class Engine:
             directory=run.directory,
             log_directory=store.logs(job, run.index),
             environment=task_variables(job, run.index) | gpus,
-            job_environment=base | job_variables(job) | {LEFTOVER_MARK: store.root},
+            job_environment=run.job.environment | {LEFTOVER_MARK: store.root},
             files={
                 name: store.object_path("files", digest) for name, digest in settings["input_files"].items()
             },
@@ -563,7 +565,7 @@ class Engine:
     def _update(self, job: LocalJob, task: TaskRecord) -> None:
         job.update(task)
         self._journal.note_task(job.record.id, task)
-        self._journal.note_job(job.record.id, job.counts, job.finished)
+        self._changed.add(job)
         self._notify(job, urgent=job.finished)
         if not self._flushing:
             self._flushing = True
@@ -574,12 +576,15 @@ class Engine:
             watcher.notify(urgent)
 
     def _flush(self) -> None:
-        self._flushing = not self._journal.flush()
+        self._flushing = not self._flush_now()
         if self._flushing:
             asyncio.get_running_loop().call_later(_FLUSH_RETRY, self._flush)
 
-    def _flush_now(self) -> None:
-        self._journal.flush()
+    def _flush_now(self) -> bool:
+        for job in self._changed:
+            self._journal.note_job(job.record.id, job.counts, job.finished)
+        self._changed.clear()
+        return self._journal.flush()
 
 
 def _with(task: TaskRecord, **changes: object) -> TaskRecord:

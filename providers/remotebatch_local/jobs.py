@@ -5,8 +5,10 @@ from __future__ import annotations
 import heapq
 from array import array
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 
 from remotebatch.records import Changes, Counts, JobRecord, TaskRecord
+from remotebatch.runtime import job_variables
 from remotebatch.status import JobStatus
 from remotebatch_local.scheduler import Demand
 
@@ -35,6 +37,13 @@ class LocalJob:
         self._changed = array("Q")  # indices in the order of their changes: a cursor is a place in it
         self._fresh = 0  # tasks from here on have never been started
         self._again: list[int] = []  # tasks below that wait, smallest first
+
+    @cached_property
+    def environment(self) -> dict[str, str]:
+        """Variables that all of its tasks share."""
+        # the submitter's own PATH and locale mean nothing inside an image
+        base = {} if self.record.settings["container_image"] else self.record.base_environment
+        return base | job_variables(self.record)
 
     @property
     def rank(self) -> tuple[float, int]:

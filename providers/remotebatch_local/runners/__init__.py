@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import msgspec
 
-@dataclass(frozen=True)
-class TaskSpec:
+
+class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One run of one task, ready to start."""
 
     key: int
@@ -23,7 +23,7 @@ class TaskSpec:
     """The task's own variables."""
     job_environment: dict[str, str]
     """Variables that all tasks of the job share."""
-    files: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = {}
     """Name in the working directory → path of the file to copy there."""
     argv: list[str] | None = None
     """The command to run, or None for a call."""
@@ -44,8 +44,7 @@ class TaskSpec:
     """Numbers of the GPUs the task may use."""
 
 
-@dataclass(frozen=True)
-class TaskEnd:
+class TaskEnd(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended."""
 
     exit_code: int | None = None
