@@ -123,6 +123,7 @@ class _WarmKernel:
 
     def run(self) -> None:
         self._poll.register(self._channel, select.POLLIN)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell began us with "&"
         prepare_process()  # here, so that no forked copy has to
         linux.become_subreaper()
         _rehearse()

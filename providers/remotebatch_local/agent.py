@@ -26,7 +26,7 @@ from remotebatch.records import JobRecord
 from remotebatch_kernel import linux
 from remotebatch_kernel.serve import LEFTOVER_MARK
 from remotebatch_local import wire
-from remotebatch_local.engine import Engine, Watcher
+from remotebatch_local.engine import Engine
 from remotebatch_local.journal import Journal
 from remotebatch_local.runners.containers import ContainerRunner
 from remotebatch_local.runners.processes import ProcessRunner
@@ -127,14 +127,10 @@ class Agent:
         news = self._engine.changes(cursors)
         if news or timeout <= 0:
             return news
-        watcher = Watcher()
-        self._engine.watch(cursors, watcher)
-        change = asyncio.ensure_future(watcher.event.wait())
-        try:
+        with self._engine.watchers.watching(cursors) as changed:
+            change = asyncio.ensure_future(changed.wait())
             await asyncio.wait([change, next_request], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        finally:
             change.cancel()
-            self._engine.unwatch(cursors, watcher)
         return self._engine.changes(cursors)
 
     def _submit(self, record: dict[str, Any]) -> None:

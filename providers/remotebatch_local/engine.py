@@ -14,23 +14,21 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import msgspec
 
 from remotebatch.errors import JobNotFound, ProviderError
 from remotebatch.records import Changes, Counts, JobListing, JobRecord, TaskRecord
-from remotebatch.runtime import task_variables
 from remotebatch.status import FailureType, JobStatus
-from remotebatch_kernel import inputs
-from remotebatch_kernel.serve import LEFTOVER_MARK
 from remotebatch_local.jobs import LocalJob
 from remotebatch_local.journal import Journal
 from remotebatch_local.outcome import Ending, Outcome, classify, found
-from remotebatch_local.runners import Runner, TaskEnd, TaskSpec
+from remotebatch_local.runners import Runner, TaskEnd
 from remotebatch_local.scheduler import Demand, Scheduler
 from remotebatch_local.scratch import Scratch
+from remotebatch_local.specification import specify
 from remotebatch_local.store import Store
+from remotebatch_local.watchers import Watchers
 
 _log = logging.getLogger(__name__)
 
@@ -38,8 +36,6 @@ GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 MOST_REQUEUES = 3
 _FLUSH_DELAY, _FLUSH_RETRY = 0.05, 1.0
-_COALESCE = 0.02
-"""Seconds for which changes that end no job are gathered before they are told."""
 _WORTH_RETRYING = frozenset(
     {
         FailureType.USER_EXCEPTION,
@@ -72,26 +68,6 @@ class _Run:
     timers: list[asyncio.TimerHandle] = field(default_factory=list)
 
 
-class Watcher:
-    """Somebody waiting for news of some jobs."""
-
-    def __init__(self) -> None:
-        self.event = asyncio.Event()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def notify(self, urgent: bool) -> None:
-        """Wake the one who waits: at once, or soon and only once for many changes."""
-        if urgent:
-            self.event.set()
-        elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_COALESCE, self.event.set)
-
-    def close(self) -> None:
-        """Wait no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-
 class Engine:
     """Runs jobs on this machine."""
 
@@ -109,7 +85,7 @@ class Engine:
         self._retries_used: dict[tuple[str, int], int] = {}
         self._changed: set[LocalJob] = set()  # since the journal was last written
         self._free_gpus = set(range(capacity.gpus))
-        self._watchers: dict[str, set[Watcher]] = {}
+        self.watchers = Watchers()
         self._next_key = 0
         self._dispatching = self._flushing = self._closing = False
 
@@ -152,20 +128,6 @@ class Engine:
         """News of the jobs that have any."""
         news = {job_id: self.job(job_id).changes(cursor) for job_id, cursor in cursors.items()}
         return {job_id: changes for job_id, changes in news.items() if changes is not None}
-
-    def watch(self, job_ids: Iterable[str], watcher: Watcher) -> None:
-        """Have the watcher notified of changes."""
-        for job_id in job_ids:
-            self._watchers.setdefault(job_id, set()).add(watcher)
-
-    def unwatch(self, job_ids: Iterable[str], watcher: Watcher) -> None:
-        """No more."""
-        watcher.close()
-        for job_id in job_ids:
-            watchers = self._watchers.get(job_id, set())
-            watchers.discard(watcher)
-            if not watchers:
-                self._watchers.pop(job_id, None)
 
     # -- orders -----------------------------------------------------------------------------
 
@@ -227,10 +189,8 @@ class Engine:
         job = self.job(job_id)
         self.abort(job_id, None, "the job was deleted")
         while any(run.job is job for run in self._runs.values()):
-            watcher = Watcher()
-            self.watch([job_id], watcher)
-            await watcher.event.wait()
-            self.unwatch([job_id], watcher)
+            with self.watchers.watching([job_id]) as changed:
+                await changed.wait()
         if job.deleted:
             return  # by somebody else in the meantime
         job.deleted = True
@@ -239,7 +199,7 @@ class Engine:
         del self._jobs[job_id]
         self._scratch.remove(self._store.container(job.record))
         self._scratch.remove(f"{self._store.kept}/{job_id}")
-        self._notify(job, urgent=True)
+        self.watchers.notify(job_id, urgent=True)
 
     def resize(self, slots: int | None, gpus: int | None) -> None:
         """Change the pool's size, if nothing runs or waits.
@@ -384,7 +344,8 @@ class Engine:
                 self._put_aside(job, task)
             run.directory = self._scratch.take()
             _make_directory(self._store.logs(job.record, run.index))
-            run.runner.start(self._specify(run, task), partial(self._ended, run), after)
+            spec = specify(self._store, job, task, run.key, run.directory, run.gpus)
+            run.runner.start(spec, partial(self._ended, run), after)
         except OSError as error:  # a full disk, or inputs gone from the store
             end = TaskEnd(
                 failure=FailureType.SETUP_FAILED.value, message=f"the task could not start: {error}"
@@ -401,48 +362,6 @@ class Engine:
         if limit is not None:
             reason = f"ran longer than its time_constraint of {limit:g} s"
             self._later(run, limit, partial(self._end, run, Ending(FailureType.TIMED_OUT, reason)))
-
-    def _specify(self, run: _Run, task: TaskRecord) -> TaskSpec:
-        job, store = run.job.record, self._store
-        settings = job.settings
-        span = job.span(run.index)
-        argv: list[str] | None = None
-        call: dict[str, Any] | None = None
-        function = ""
-        if job.function is None:
-            argv = list(inputs.read_span(store.inputs(job), span.start, 1)[0][0])
-        else:
-            function = store.object_path("functions", job.function)
-            call = {
-                "function": function,
-                "inputs": store.inputs(job),
-                "first": span.start,
-                "length": len(span),
-                "result": store.result(job, run.index),
-                "attempt": task.attempts,
-            }
-        gpus = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, run.gpus))} if run.gpus else {}
-        return TaskSpec(
-            key=run.key,
-            label=(job.id, job.task_id(run.index)),
-            directory=run.directory,
-            log_directory=store.logs(job, run.index),
-            environment=task_variables(job, run.index) | gpus,
-            job_environment=run.job.environment | {LEFTOVER_MARK: store.root},
-            files={
-                name: store.object_path("files", digest) for name, digest in settings["input_files"].items()
-            },
-            argv=argv,
-            call=call,
-            kernel=store.object_path("kernels", job.kernel),
-            python=job.python or "",
-            preload=tuple(job.preload),
-            load_ahead=function if run.job.worth_a_kernel else "",
-            image=settings["container_image"],
-            memory_limit=settings["memory_limit"],
-            network=settings["network"],
-            gpus=run.gpus,
-        )
 
     def _put_aside(self, job: LocalJob, task: TaskRecord) -> None:
         """Make room for another run: keep the streams of earlier attempts, forget all else they left."""
@@ -566,14 +485,10 @@ class Engine:
         job.update(task)
         self._journal.note_task(job.record.id, task)
         self._changed.add(job)
-        self._notify(job, urgent=job.finished)
+        self.watchers.notify(job.record.id, urgent=job.finished)
         if not self._flushing:
             self._flushing = True
             asyncio.get_running_loop().call_later(_FLUSH_DELAY, self._flush)
-
-    def _notify(self, job: LocalJob, urgent: bool) -> None:
-        for watcher in self._watchers.get(job.record.id, ()):
-            watcher.notify(urgent)
 
     def _flush(self) -> None:
         self._flushing = not self._flush_now()

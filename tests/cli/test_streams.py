@@ -52,8 +52,14 @@ def test_broken_pipe_is_quiet(cli: Any, env: SubmissionEnvironment) -> None:
 def test_interrupt(cli: Any, env: SubmissionEnvironment) -> None:
     job = env.submit(time.sleep, 600)
     for command in (["result", job.id], ["logs", "--follow", job.id]):
-        process = subprocess.Popen(cli.argv(*command), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        time.sleep(2)
+        process = subprocess.Popen(
+            cli.argv(*command),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            # it is ignored in what a shell began with "&", as this run may have been
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
+        time.sleep(3)
         process.send_signal(signal.SIGINT)
         output, said = process.communicate(timeout=60)
         assert (process.returncode, output, said) == (130, b"", b"")
