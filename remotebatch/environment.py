@@ -123,7 +123,7 @@ class SubmissionEnvironment:
         """
         wanted = None if type is None else JobType(type)
         return [
-            self._attach(listing.record)
+            self._attach(listing.record, listing.counts.finished == listing.counts.total)
             for listing in self._provider.jobs()
             if wanted in (None, listing.record.type)
         ]
@@ -133,14 +133,16 @@ class SubmissionEnvironment:
 
         :raises JobNotFound: if the provider knows no such job.
         """
-        return self._attach(self._provider.job(str(job_id)))
+        return self._attach(self._provider.job(str(job_id)), finished=False)
 
     def __repr__(self) -> str:
         shown = [f"{name}={value!r}" for name, value in self.properties.items() if value is not None]
         return f"SubmissionEnvironment({', '.join([repr(self.provider), *shown])})"
 
-    def _attach(self, record: JobRecord) -> SingleJob | ArrayJob:
+    def _attach(self, record: JobRecord, finished: bool) -> SingleJob | ArrayJob:
         tracker = tracker_of(self._provider, record)
+        if tracker.finished and not finished and record.task_count:
+            tracker.look_again()
         return SingleJob(self, tracker) if record.type is JobType.SINGLE else ArrayJob(self, tracker)
 
     def _submit_calls(

@@ -75,9 +75,10 @@ def unpack(data: bytes) -> Evaluation:
 
 def of_command(argv: list[str], task: TaskRecord, stdout: bytes, stderr: bytes) -> Evaluation:
     """The evaluation of a command: a completed process."""
-    process = subprocess.CompletedProcess(
-        argv, task.exit_code or 0, stdout.decode(errors="replace"), stderr.decode(errors="replace")
-    )
+    outcomes: list[tuple[Any, ...]] = []
+    if task.exit_code is not None:  # else no process was ever started
+        streams = (stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+        outcomes = [("value", subprocess.CompletedProcess(argv, task.exit_code, *streams))]
     wall = task.ended_at - task.started_at if task.ended_at and task.started_at else None
     return Evaluation(
         success=task.failure_type is None,
@@ -85,7 +86,7 @@ def of_command(argv: list[str], task: TaskRecord, stdout: bytes, stderr: bytes) 
         message=task.reason or "",
         input_string=" ".join(argv),
         absolute_timing=wall,
-        outcomes=[("value", process)],
+        outcomes=outcomes,
     )
 
 

@@ -8,6 +8,7 @@ import os
 import socket
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -127,7 +128,8 @@ class Job(ABC):
         changed = asyncio.Event()
 
         def wake() -> None:
-            loop.call_soon_threadsafe(changed.set)
+            with suppress(RuntimeError):  # the loop has been closed: nobody waits there any more
+                loop.call_soon_threadsafe(changed.set)
 
         with watching([self._tracker], wake):
             while not self._known_done():
@@ -158,14 +160,12 @@ class Job(ABC):
         :returns: the job.
         """
         self._tracker.refresh()
-        indices = [
-            index
-            for index in self._indices() or range(self._tracker.record.task_count)
-            if self._tracker.task(index).status is JobStatus.FAILED
-        ]
-        if indices:
-            self._tracker.provider.retry(self._tracker.record, indices)
-            self._tracker.reopen(indices)
+        indices = self._indices() or range(self._tracker.record.task_count)
+        tasks = [self._tracker.task(index) for index in indices]
+        failed = [task for task in tasks if task.status is JobStatus.FAILED]
+        if failed:
+            self._tracker.provider.retry(self._tracker.record, [task.index for task in failed])
+            self._tracker.reopen(failed)
         return self
 
     @abstractmethod

@@ -72,7 +72,9 @@ class Wake:
 
     def wait(self, timeout: float) -> bool:
         """Sleep, at most ``timeout`` seconds; tell whether it was ended early."""
-        return bool(select.select([self], [], [], timeout)[0])
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        return bool(poll.poll(timeout * 1000))
 
     def close(self) -> None:
         """Give the descriptors back."""

@@ -24,7 +24,7 @@ _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings that every provider understands. A provider adds its own in a subclass."""
 
-    vcpu_count: Annotated[int, Meta(ge=1)] = 1
+    vcpu_count: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
     """vCPUs, and so task slots, that each task occupies (Wolfram: VCPUCount)."""
     job_priority: Annotated[float, Meta(ge=-1, le=1)] = 0.0
     """From -1 (last) to +1 (first) among the jobs of a pool (Wolfram: JobPriority)."""
@@ -32,7 +32,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Image to run each task in; None for the provider's default (Wolfram: ContainerImage)."""
     time_constraint: Annotated[float, Meta(gt=0)] | timedelta | None = None
     """Longest run of a task, in seconds or as a timedelta (Wolfram: TimeConstraint)."""
-    max_retries: Annotated[int, Meta(ge=0)] = 0
+    max_retries: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     """How often a failed task is run again before it counts as failed."""
     input_files: dict[str, Any] = {}
     """Files put in each task's working directory: name → path or bytes (Wolfram: RemoteInputFiles)."""
@@ -40,7 +40,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Environment variables for the tasks."""
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
     """Name of the job; by default the function's (Wolfram: RemoteJobName)."""
-    gpu_count: Annotated[int, Meta(ge=0)] = 0
+    gpu_count: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     """GPUs for each task."""
     include_definitions: bool = True
     """Whether the user's own, uninstalled modules travel with the function (Wolfram: IncludeDefinitions)."""
@@ -51,8 +51,10 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         for variable in self.environment:
             if not _VARIABLE_NAME.fullmatch(variable):
                 raise ValueError(f"environment: {variable!r} is not a name for a variable")
+            _check_text("environment", self.environment[variable], f"the value of {variable!r}")
             if variable.startswith("REMOTEBATCH_"):
                 raise ValueError(f"environment: {variable!r}: names with REMOTEBATCH_ are set by remotebatch")
+        _check_text("name", self.name or "", "it")
         for name, source in self.input_files.items():
             _check_input_file(name, source)
 
@@ -125,8 +127,17 @@ def _describe(info: Any) -> str:
     return words.get(type(info), "a value")
 
 
+def _check_text(setting: str, text: str, what: str) -> None:
+    """Refuse what no environment variable and no file name can hold."""
+    if "\0" in text or (not text.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in text)):
+        raise ValueError(f"{setting}: {what} has a null character or half a surrogate pair in it")
+
+
 def _check_input_file(name: str, source: Any) -> None:
+    _check_text("input_files", name, f"{name!r}")
     path = Path(name)
+    if path.parts[:1] == ("JobOutput",):
+        raise ValueError(f"input_files: {name!r} lies in JobOutput, which is for what the task writes")
     if not name or path.is_absolute() or ".." in path.parts or path == Path("."):
         raise ValueError(
             f"input_files: {name!r} must be a relative path that stays inside the working directory"

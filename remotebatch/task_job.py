@@ -140,12 +140,17 @@ class TaskJob(Job):
         """For a job that has ended: value or exception of each element of its span."""
         loaded = self._load_evaluation()
         task, record = self._known_task(), self._tracker.record
-        if not loaded.success and not any(outcome[0] == "error" for outcome in loaded.outcomes):
+        if not loaded.outcomes or (record.function is None and not loaded.success):
             return [self._failed(loaded) for _ in record.span(self._index)]
-        return [
-            outcome[1] if outcome[0] == "value" else evaluation.rebuild(outcome, record, task)
-            for outcome in loaded.outcomes
-        ]
+        results: list[Any] = []
+        for outcome in loaded.outcomes:
+            if outcome[0] == "value":
+                results.append(outcome[1])
+            elif outcome[0] == "error":
+                results.append(evaluation.rebuild(outcome, record, task))
+            else:  # missing
+                results.append(self._failed(loaded))
+        return results
 
     # -- files ------------------------------------------------------------------------------
 
@@ -237,7 +242,7 @@ class TaskJob(Job):
         except FileNotFoundError:
             missing = "the job ended well, but its result is not stored where it should be"
             return _no_value(task.failure_type, task.reason or missing)
-        except evaluation.CorruptResult as error:
+        except (OSError, evaluation.CorruptResult) as error:
             return _no_value(FailureType.RESULT_UNAVAILABLE, str(error))
         if loaded.success != (task.status is JobStatus.SUCCEEDED):
             # ended by something else at the last moment: what the platform saw is what counts

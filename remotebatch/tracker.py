@@ -86,14 +86,20 @@ class Tracker:
         for listener in listeners:
             listener()
 
-    def reopen(self, indices: Iterable[int]) -> None:
-        """Know that failed tasks have been given another attempt."""
+    def reopen(self, failed: Iterable[TaskRecord]) -> None:
+        """Know that tasks which had failed, as given, have been given another attempt."""
         with self._lock:
-            for index in indices:
-                known = self.task(index)
-                if known.status is JobStatus.FAILED:
-                    self._take(TaskRecord(index, attempts=known.attempts + 1, requeues=known.requeues))
+            for task in failed:
+                if self.task(task.index) == task:  # else it is known already what became of that attempt
+                    self._take(TaskRecord(task.index, attempts=task.attempts + 1, requeues=task.requeues))
             self._refreshed = float("-inf")
+        if self.provider.monitor is not None:
+            self.provider.monitor.look_again()
+
+    def look_again(self) -> None:
+        """Ask the provider even though all was known to have ended: somebody else may have retried it."""
+        changes = self.provider.poll({self.record.id: self._cursor}, 0.0, _NEVER)
+        self.apply(changes.get(self.record.id))
 
     def fail(self, error: ProviderError) -> None:
         """Tell the waiters that nothing more can be learnt."""
@@ -186,9 +192,17 @@ class Monitor:
             except ProviderError as error:
                 self._find_the_lost(trackers, error)
                 continue
+            except Exception as error:  # whoever waits must hear of it, for nobody else asks
+                for tracker in trackers.values():
+                    tracker.fail(ProviderError(f"job {tracker.record.id} cannot be watched: {error!r}"))
+                continue
             pause = _FIRST_PAUSE
             for job_id, changes in news.items():
                 trackers[job_id].apply(changes)
+
+    def look_again(self) -> None:
+        """Begin the next query at once: there is something new to ask for."""
+        self._wake.set()
 
     def _retire(self) -> bool:
         with self._lock:

@@ -36,8 +36,8 @@ def children(pid: int) -> list[int]:
     return found
 
 
-def kill_tree(pid: int) -> None:
-    """SIGKILL a process and all its descendants.
+def kill_tree(pid: int) -> bool:
+    """SIGKILL a process and all its descendants; tell whether the process itself could be killed.
 
     Each is stopped as it is found, so that none can start another between the look and the kill.
     """
@@ -48,12 +48,13 @@ def kill_tree(pid: int) -> None:
             stopped.add(process)
             _signal(process, signal.SIGSTOP)
         waiting = [child for process in stopped for child in children(process) if child not in stopped]
-    for process in stopped:
-        _signal(process, signal.SIGKILL)
+    killed = [process for process in stopped if _signal(process, signal.SIGKILL)]
+    return pid in killed
 
 
-def _signal(pid: int, number: int) -> None:
+def _signal(pid: int, number: int) -> bool:
     try:
         os.kill(pid, number)
-    except ProcessLookupError:
-        pass
+    except (ProcessLookupError, PermissionError):  # it has ended, or has become another user's
+        return False
+    return True

@@ -1,7 +1,8 @@
 """The result object: how the evaluation went in its header, the outcomes in its payload.
 
 The payload is a pickled list with one outcome for each element of the task's span:
-``("value", value)`` or ``("error", pickled exception or None, type name, message, traceback)``.
+``("value", value)``, ``("error", pickled exception or None, type name, message, traceback)``, or
+``("missing",)`` for an element that was not evaluated.
 The exception is pickled within the pickle so that a client which cannot rebuild it still reads
 the rest.
 """

@@ -24,6 +24,7 @@ import socket
 import struct
 import sys
 import threading
+import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
@@ -32,7 +33,7 @@ import cloudpickle
 from remotebatch_kernel import envelope, exit_codes, function, inputs, linux
 from remotebatch_kernel.failure import KernelFailure
 from remotebatch_kernel.files import place_files
-from remotebatch_kernel.task import Call, prepare_process, run_call
+from remotebatch_kernel.task import Call, flush_streams, prepare_process, run_call
 
 FRAME = struct.Struct("<cQqI")
 """Head of a frame: kind, key of the task, a number, bytes of text that follow.
@@ -233,8 +234,7 @@ class _WarmKernel:
         """Kill what an ended task left behind: children of this process that are neither task nor spare."""
         known = {*self._pids.values(), *(spare.pid for spare in self._spares)}
         for pid in linux.children(os.getpid()):
-            if pid not in known:
-                linux.kill_tree(pid)
+            if pid not in known and linux.kill_tree(pid):
                 os.waitpid(pid, 0)
 
     def _send(self, kind: bytes, key: int, number: int = 0, text: str = "") -> None:
@@ -265,6 +265,9 @@ class _WarmKernel:
             for descriptor in self._own:
                 os.close(descriptor)
             code = _run(task)
+        except BaseException:  # nothing must return into the warm kernel's own code
+            traceback.print_exc()
+            flush_streams()
         finally:
             os._exit(code)
 
@@ -364,5 +367,4 @@ def _finish_interpreter() -> None:
     _wait_for_threads()
     run_exit_handlers: Callable[[], None] = atexit._run_exitfuncs
     run_exit_handlers()
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_streams()

@@ -60,8 +60,7 @@ def run_call(call: Call) -> int:
         code = evaluation.store_failure(
             "OutOfMemory", "MemoryError: the task ran out of memory", exit_codes.OUT_OF_MEMORY
         )
-    sys.stdout.flush()
-    sys.stderr.flush()
+    flush_streams()
     return code
 
 
@@ -104,8 +103,8 @@ class _Evaluation:
         except Terminated:
             raise
         except SystemExit as end:
-            return self._exit_early(end)
-        except Exception as error:  # raised by the initializer; elements keep their own
+            return self._exit_early(end, outcomes)
+        except BaseException as error:  # raised by the initializer; elements keep their own
             outcomes = [result.error_outcome(error)] * len(elements)
             traceback.print_exc()
         return self._store(outcomes)
@@ -143,15 +142,15 @@ class _Evaluation:
         code = exit_codes.OUT_OF_MEMORY if out_of_memory else exit_codes.USER_EXCEPTION
         return self._write(result.pack(header, outcomes), code)
 
-    def _exit_early(self, end: SystemExit) -> int:
-        """``sys.exit`` in the user's code: its code is the task's, a clean one makes a None result."""
-        if end.code is None or end.code == 0:
-            return self._store([("value", None)] * self.call.length)
+    def _exit_early(self, end: SystemExit, outcomes: list[tuple[Any, ...]]) -> int:
+        """``sys.exit(n)`` in the user's code: n is the task's exit code; what came before it is kept."""
         code = end.code if isinstance(end.code, int) else 1
         if not isinstance(end.code, int):
             print(end.code, file=sys.stderr)
         message = f"the function called sys.exit({end.code!r})"
-        return self.store_failure("NonZeroExit", message, code & 0xFF)
+        header = self._header(success=False, failure_type="NonZeroExit", message=message)
+        missing = [("missing",)] * (self.call.length - len(outcomes))
+        return self._write(result.pack(header, outcomes + missing), code & 0xFF)
 
     def _header(self, success: bool, failure_type: str | None, message: str) -> dict[str, Any]:
         return {
@@ -179,7 +178,13 @@ class _Evaluation:
 def _evaluate(call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
     try:
         return ("value", call(*args, **kwargs))
-    except Exception as error:  # the user's, kept to be raised at the client
+    except Terminated:
+        raise
+    except SystemExit as end:
+        if end.code:
+            raise
+        return ("value", None)  # a clean exit is a return
+    except BaseException as error:  # the user's, of any kind, kept to be raised at the client
         outcome = result.error_outcome(error)
         print(outcome[4], end="", file=sys.stderr)
         return outcome
@@ -201,6 +206,15 @@ def _input_string(name: str, elements: list[tuple[tuple[Any, ...], dict[str, Any
 def _cpu_seconds() -> float:
     own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
     return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+def flush_streams() -> None:
+    """Flush what the user's code has left of the standard streams; it may have closed or replaced them."""
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        try:
+            stream.flush()  # type: ignore[union-attr]
+        except (OSError, ValueError, AttributeError):
+            continue
 
 
 def prepare_process() -> None:

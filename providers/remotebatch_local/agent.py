@@ -92,8 +92,8 @@ class Agent:
                     continue  # of a poll that had been answered by the time it came
                 writer.write(wire.encode(await self._answer(operation, arguments, request)))
                 await writer.drain()
-        except ConnectionError:
-            pass  # the client is gone
+        except (ConnectionError, asyncio.CancelledError):
+            pass  # the client is gone, or this agent ends
         finally:
             request.cancel()
             writer.close()
@@ -222,11 +222,9 @@ async def _serve(store: Store, lock: int, capacity: Demand) -> None:
     linux.become_subreaper()
     _kill_leftovers(store.root)
     journal = Journal(store.journal)
-    unfinished = [job for job, _, finished in journal.jobs() if not finished]
+    unfinished = [job for job, _, _, finished in journal.jobs() if not finished]
     _remove_leftover_containers(store, any(job.settings["container_image"] for job in unfinished))
-    engine = Engine(
-        store, journal, capacity, ProcessRunner(lock), ContainerRunner(store.root, capacity.slots)
-    )
+    engine = Engine(store, journal, capacity, ProcessRunner(lock), ContainerRunner(store.root))
     engine.recover()
     await Agent(store, engine).run()
 

@@ -47,6 +47,11 @@ class AgentClient:
         """Ask for something and wait for the answer, which comes at once."""
         return self._calls.ask([operation, arguments])
 
+    def call_apart(self, operation: str, **arguments: Any) -> Any:
+        """As :meth:`call`, on a connection of its own: for what may take long."""
+        with self.open() as connection:
+            return _ask(connection, operation, **arguments)
+
     def poll(self, wake: Wake, **arguments: Any) -> Any:
         """A long poll, on a connection of its own; ``wake`` ends it early."""
         return self._polls.ask(["poll", arguments], wake)
@@ -180,8 +185,10 @@ class _Channel:
 
     @staticmethod
     def _woken(connection: socket.socket, wake: Wake) -> bool:
-        readable, _, _ = select.select([connection.fileno(), wake.fileno()], [], [])
-        return connection.fileno() not in readable
+        poll = select.poll()
+        for descriptor in (connection.fileno(), wake.fileno()):
+            poll.register(descriptor, select.POLLIN)
+        return connection.fileno() not in [descriptor for descriptor, _ in poll.poll()]
 
 
 def _connect(path: str) -> socket.socket:

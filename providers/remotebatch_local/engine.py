@@ -168,6 +168,7 @@ class Engine:
             follower = run.follower
             if follower and follower.job is job and (wanted is None or follower.index in wanted):
                 follower.ending = Ending(FailureType.ABORTED, reason)
+                self._note_ending(follower, follower.ending)
                 self._recall(run)
         self._enqueue(job)
         self._flush_now()
@@ -193,9 +194,9 @@ class Engine:
                 await changed.wait()
         if job.deleted:
             return  # by somebody else in the meantime
-        job.deleted = True
         self._changed.discard(job)
         self._journal.forget(job_id)
+        job.deleted = True
         del self._jobs[job_id]
         self._scratch.remove(self._store.container(job.record))
         self._scratch.remove(f"{self._store.kept}/{job_id}")
@@ -222,7 +223,7 @@ class Engine:
 
     def recover(self) -> None:
         """Take over from an agent that ended: keep what was finished, queue again what was running."""
-        for position, (record, counts, finished) in enumerate(self._journal.jobs()):
+        for record, position, counts, finished in self._journal.jobs():
             job = LocalJob(record, position, self._epoch, counts)
             self._jobs[record.id] = job
             if finished:
@@ -252,7 +253,9 @@ class Engine:
         for index in job.stop_waiting(stored.union(job.unsettled())):
             task = job.task(index)
             outcome = found(self._store.result(record, index), task.attempts) if index in stored else None
-            if outcome is not None:
+            if task.failure_type is not None:  # it was being ended
+                self._settle(job, task, Outcome(None, task.failure_type, task.reason))
+            elif outcome is not None:
                 self._settle(job, task, outcome)
             elif task.status is JobStatus.RUNNING:
                 self._requeue(job, task, "the local agent went away")
@@ -345,8 +348,9 @@ class Engine:
             run.directory = self._scratch.take()
             _make_directory(self._store.logs(job.record, run.index))
             spec = specify(self._store, job, task, run.key, run.directory, run.gpus)
-            run.runner.start(spec, partial(self._ended, run), after)
-        except OSError as error:  # a full disk, or inputs gone from the store
+            run.runner.start(spec, partial(self._arm, run), partial(self._ended, run), after)
+        except Exception as error:  # a full disk, inputs gone from the store: this task's failure alone
+            _log.exception("task %s of job %s could not start", run.index, job.record.id)
             end = TaskEnd(
                 failure=FailureType.SETUP_FAILED.value, message=f"the task could not start: {error}"
             )
@@ -358,7 +362,10 @@ class Engine:
         run.started = True
         self._runs[job.record.id, run.index] = run
         self._update(job, _with(job.task(run.index), status=JobStatus.RUNNING, started_at=time.time()))
-        limit = job.record.settings["time_constraint"]
+
+    def _arm(self, run: _Run) -> None:
+        """The task itself has begun: from here its time counts."""
+        limit = run.job.record.settings["time_constraint"]
         if limit is not None:
             reason = f"ran longer than its time_constraint of {limit:g} s"
             self._later(run, limit, partial(self._end, run, Ending(FailureType.TIMED_OUT, reason)))
@@ -381,8 +388,14 @@ class Engine:
         """End a running task on purpose: SIGTERM, and after a while SIGKILL."""
         if run.ending is None:
             run.ending = ending
+            self._note_ending(run, ending)
             run.runner.signal(run.key, signal.SIGTERM)
             self._later(run, GRACE, partial(run.runner.signal, run.key, signal.SIGKILL))
+
+    def _note_ending(self, run: _Run, ending: Ending) -> None:
+        """Record that a task is being ended, so that no later agent starts it anew."""
+        task = run.job.task(run.index)
+        self._update(run.job, _with(task, failure_type=ending.failure_type, reason=ending.reason))
 
     def _later(self, run: _Run, delay: float, action: partial[None]) -> None:
         run.timers.append(asyncio.get_running_loop().call_later(delay, action))
@@ -415,6 +428,7 @@ class Engine:
     def _succeed(self, follower: _Run) -> None:
         """A follower has begun in the slots of the task before it."""
         self._begin(follower)
+        self._arm(follower)
         if follower.ending is not None:
             ending, follower.ending = follower.ending, None
             self._end(follower, ending)
@@ -485,6 +499,8 @@ class Engine:
         job.update(task)
         self._journal.note_task(job.record.id, task)
         self._changed.add(job)
+        if task.status.final and job.record.function is None:
+            self._flush_now()  # a command leaves no result object to tell a later agent of its end
         self.watchers.notify(job.record.id, urgent=job.finished)
         if not self._flushing:
             self._flushing = True

@@ -59,12 +59,13 @@ class Journal:
         self._jobs: dict[str, tuple[Counts, bool]] = {}
         self._tasks: dict[tuple[str, int], TaskRecord] = {}
 
-    def jobs(self) -> Iterator[tuple[JobRecord, Counts, bool]]:
-        """All jobs in order of submission, with their counts and whether they have finished."""
-        query = "SELECT record, counts, finished FROM jobs ORDER BY position"
-        for record, counts, finished in self._database.execute(query):
+    def jobs(self) -> Iterator[tuple[JobRecord, int, Counts, bool]]:
+        """All jobs in order of submission: record, position, counts, whether they have finished."""
+        query = "SELECT record, position, counts, finished FROM jobs ORDER BY position"
+        for record, position, counts, finished in self._database.execute(query):
             yield (
                 msgspec.json.decode(record, type=JobRecord),
+                position,
                 msgspec.json.decode(counts, type=Counts),
                 bool(finished),
             )

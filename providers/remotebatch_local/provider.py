@@ -77,7 +77,7 @@ class LocalProvider(Provider):
             ) from error
         try:
             self._agent.call("submit", record=record)
-        except ProviderError:
+        except BaseException:
             shutil.rmtree(store.container(record), ignore_errors=True)
             raise
         return record
@@ -141,7 +141,7 @@ class LocalProvider(Provider):
 
     def delete(self, job: JobRecord) -> None:
         """End the job and remove all that is stored of it."""
-        self._agent.call("delete", job=job.id)
+        self._agent.call_apart("delete", job=job.id)
 
     def close(self) -> None:
         """Give up the connections; the agent and its jobs go on."""

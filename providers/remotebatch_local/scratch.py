@@ -17,6 +17,7 @@ class Scratch:
         self._root = root
         self._clean: list[str] = []
         self._made = 0
+        self._as_made: list[int] = []
         self._trash: SimpleQueue[str | None] = SimpleQueue()
         self._remover = threading.Thread(target=self._remove_trash, name="scratch-remover", daemon=True)
         self._remover.start()
@@ -30,6 +31,7 @@ class Scratch:
         self._made += 1
         directory = f"{self._root}/{os.getpid()}-{self._made}"
         os.makedirs(f"{directory}/{JOB_OUTPUT}")
+        self._as_made = _modes(directory)
         return directory
 
     def give_back(self, directory: str, outputs: str, keep: str | None) -> None:
@@ -43,7 +45,7 @@ class Scratch:
             os.makedirs(os.path.dirname(outputs), exist_ok=True)
             os.rename(written, outputs)
             os.mkdir(written)
-        if os.listdir(directory) == [JOB_OUTPUT] and os.path.isdir(written):
+        if os.listdir(directory) == [JOB_OUTPUT] and _modes(directory) == self._as_made:
             self._clean.append(directory)
         elif keep is not None:
             os.makedirs(os.path.dirname(keep), exist_ok=True)
@@ -74,7 +76,14 @@ class Scratch:
                 os.unlink(path)
 
 
+def _modes(directory: str) -> list[int]:
+    """Kinds and permissions of a working directory and its JobOutput, links not followed."""
+    return [os.lstat(path).st_mode for path in (directory, f"{directory}/{JOB_OUTPUT}")]
+
+
 def _has_entries(directory: str) -> bool:
+    if os.path.islink(directory):
+        return False  # a task put it there; what it points to is not the task's output
     try:
         with os.scandir(directory) as entries:
             return any(True for _ in entries)

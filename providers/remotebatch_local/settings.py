@@ -24,7 +24,7 @@ class LocalProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 class LocalSettings(JobSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Settings of a job on the Local provider."""
 
-    memory_limit: Annotated[int, Meta(ge=16 * 1024 * 1024)] | None = None
+    memory_limit: Annotated[int, Meta(ge=16 * 1024 * 1024, le=2**62)] | None = None
     """Most memory a task may take, in bytes: of a process its address space, of a container all it uses."""
     network: Annotated[str, Meta(min_length=1)] | None = None
     """Docker network of the task's container, such as "host" or "none"; by default Docker's own default."""

@@ -528,8 +528,8 @@ class ProviderContract:
     @pytest.mark.parametrize(
         ("setting", "message"),
         [
-            ({"vcpu_count": 0}, "vcpu_count=0: expected an integer of at least 1"),
-            ({"vcpu_count": "two"}, "vcpu_count='two': expected an integer of at least 1"),
+            ({"vcpu_count": 0}, "vcpu_count=0: expected an integer from 1 to 1000000"),
+            ({"vcpu_count": "two"}, "vcpu_count='two': expected an integer from 1 to 1000000"),
             ({"job_priority": 1.5}, "job_priority=1.5: expected a number from -1 to 1"),
             ({"vcpus": 2}, "unknown setting 'vcpus'.*allowed are: vcpu_count"),
             ({"time_constraint": -1}, "time_constraint=-1: expected a number greater than 0"),

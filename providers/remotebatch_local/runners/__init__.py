@@ -63,9 +63,18 @@ class Runner(Protocol):
     can_follow: bool
     """Whether a task may be handed over before there is room for it."""
 
-    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None], after: int | None = None) -> None:
-        """Start a task; ``ended`` is called when it is over, with all it started.
+    def start(
+        self,
+        spec: TaskSpec,
+        began: Callable[[], None],
+        ended: Callable[[TaskEnd], None],
+        after: int | None = None,
+    ) -> None:
+        """Start a task.
 
+        :param began: called when the task itself begins, what has to be loaded or fetched being here;
+            not for one that starts after another.
+        :param ended: called when it is over, with all it started.
         :param after: key of a running task of the same job: start as soon as that one has ended.
         """
 

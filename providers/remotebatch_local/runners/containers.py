@@ -9,7 +9,6 @@ import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -74,21 +73,28 @@ class ContainerRunner:
 
     can_follow = False  # a container takes so long to start that there is nothing to gain
 
-    def __init__(self, root: str, most_at_once: int) -> None:
+    def __init__(self, root: str) -> None:
         self._root = root
-        self._threads = ThreadPoolExecutor(most_at_once, thread_name_prefix="container")
-        self._runs: dict[int, _Run] = {}
+        self._runs: dict[int, tuple[_Run, threading.Thread]] = {}
 
-    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None], after: int | None = None) -> None:
-        """Start a task; ``ended`` is called when it is over, with all it started."""
+    def start(
+        self,
+        spec: TaskSpec,
+        began: Callable[[], None],
+        ended: Callable[[TaskEnd], None],
+        after: int | None = None,
+    ) -> None:
+        """Start a task; see :class:`~remotebatch_local.runners.Runner`."""
         loop = asyncio.get_running_loop()
-        run = self._runs[spec.key] = _Run(spec, self._root)
+        run = _Run(spec, self._root, lambda: loop.call_soon_threadsafe(began))
 
         def over(end: TaskEnd) -> None:
             del self._runs[spec.key]
             ended(end)
 
-        self._threads.submit(lambda: loop.call_soon_threadsafe(over, run.end()))
+        thread = threading.Thread(target=lambda: loop.call_soon_threadsafe(over, run.end()), name="container")
+        self._runs[spec.key] = run, thread
+        thread.start()
 
     def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
         """Containers do not follow each other."""
@@ -97,13 +103,16 @@ class ContainerRunner:
     def signal(self, key: int, number: int) -> None:
         """SIGTERM: ask a task to end. SIGKILL: end it with everything it started."""
         if key in self._runs:
-            threading.Thread(target=self._runs[key].signal, args=(number,), daemon=True).start()
+            run, _ = self._runs[key]
+            threading.Thread(target=run.signal, args=(number,), daemon=True).start()
 
     async def close(self) -> None:
         """End everything."""
-        for run in list(self._runs.values()):
+        runs = list(self._runs.values())
+        for run, _ in runs:
             await asyncio.to_thread(run.abandon)
-        await asyncio.to_thread(self._threads.shutdown)
+        for _, thread in runs:
+            await asyncio.to_thread(thread.join)
 
 
 def remove_leftovers(root: str) -> int:
@@ -117,8 +126,9 @@ def remove_leftovers(root: str) -> int:
 class _Run:
     """One container from creation to removal, in a thread of its own."""
 
-    def __init__(self, spec: TaskSpec, root: str) -> None:
+    def __init__(self, spec: TaskSpec, root: str, began: Callable[[], Any]) -> None:
         self._spec = spec
+        self._began = began
         self._root = root
         self._lock = threading.Lock()
         self._container: Any = None
@@ -194,6 +204,10 @@ class _Run:
                 return TaskEnd(signal=int(_KILL))
         attached = container.attach(stdout=True, stderr=True, stream=True, demux=True, logs=True)
         container.start()
+        with self._lock:
+            if self._killed:  # between the look above and the start
+                container.kill()
+        self._began()
         for out, err in attached:
             if out:
                 write_out(out)

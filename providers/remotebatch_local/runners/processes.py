@@ -10,8 +10,10 @@ import asyncio
 import logging
 import os
 import pickle
+import signal
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ from remotebatch_kernel.serve import (
     ENDED,
     FOLLOW,
     FRAME,
+    READY,
     RECALL,
     RECALLED,
     SETUP_FAILED,
@@ -29,6 +32,9 @@ from remotebatch_kernel.serve import (
 from remotebatch_local.runners import TaskEnd, TaskSpec
 
 _MOST_KERNELS = 8
+_START_LIMIT = 120.0
+"""Seconds in which a warm kernel must have loaded what it is to load."""
+_OOM_KILLS_FRESH = 1.0
 _PICKLE_PROTOCOL = 4  # the kernel's Python may be older than ours
 _log = logging.getLogger(__name__)
 
@@ -51,15 +57,21 @@ class ProcessRunner:
     def __init__(self, lock_descriptor: int) -> None:
         self._lock_descriptor = lock_descriptor
         self._kernels: dict[KernelKey, _WarmKernel] = {}  # the one used last comes last
+        self._unloadable: set[KernelKey] = set()
         self._kernel_pids: set[int] = set()  # of those that retire as well, until they have ended
         self._running: dict[int, _WarmKernel] = {}
-        self._oom_kills = _oom_kills()
+        self._oom_kills, self._oom_kills_read = _oom_kills(), time.monotonic()
 
-    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None], after: int | None = None) -> None:
-        """Start a task; ``ended`` is called when it is over, with all it started.
-
-        :param after: key of a running task of the same job: start as soon as that one has ended.
-        """
+    def start(
+        self,
+        spec: TaskSpec,
+        began: Callable[[], None],
+        ended: Callable[[TaskEnd], None],
+        after: int | None = None,
+    ) -> None:
+        """Start a task; see :class:`~remotebatch_local.runners.Runner`."""
+        if time.monotonic() - self._oom_kills_read > _OOM_KILLS_FRESH:
+            self._oom_kills, self._oom_kills_read = _oom_kills(), time.monotonic()
         try:
             kernel = self._running[after] if after in self._running else self._kernel_for(spec)
         except OSError as error:
@@ -72,7 +84,7 @@ class ProcessRunner:
             del self._running[spec.key]
             ended(self._explain(end))
 
-        kernel.start(spec, over, after)
+        kernel.start(spec, began, over, after)
 
     def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
         """Take back a task that was to start after another; not called back if it has started."""
@@ -103,6 +115,8 @@ class ProcessRunner:
             spec.preload,
             spec.load_ahead,
         )
+        if key in self._unloadable:
+            key = key._replace(preload=(), function="")
         kernel = self._kernels.pop(key, None)
         if kernel is None or kernel.gone:
             self._retire_idle()
@@ -119,13 +133,14 @@ class ProcessRunner:
     def _kill_orphans(self) -> None:
         """What a dead warm kernel leaves falls to the agent, a subreaper itself: kill what is no kernel."""
         for pid in linux.children(os.getpid()):
-            if pid not in self._kernel_pids:
-                linux.kill_tree(pid)
+            if pid not in self._kernel_pids and linux.kill_tree(pid):
                 os.waitpid(pid, 0)
 
     def _kernel_ended(self, kernel: _WarmKernel) -> None:
         self._kernel_pids.discard(kernel.pid)
         self._kill_orphans()
+        if not kernel.ready:
+            self._unloadable.add(kernel.key)  # the next one loads nothing ahead; tasks then tell why
 
     def _explain(self, end: TaskEnd) -> TaskEnd:
         """Tell a kill for want of memory from any other SIGKILL: the system counts its own."""
@@ -154,25 +169,40 @@ class _WarmKernel(asyncio.Protocol):
                 pass_fds=(descriptor, lock_descriptor),
                 start_new_session=True,
             )
+        self.key = key
         self.pid = self._process.pid
+        self.ready = False
         self.gone = False
         self.finished = asyncio.Event()
         self._on_end = on_end
         self._tasks: dict[int, Callable[[TaskEnd], None]] = {}
+        self._began: list[Callable[[], None]] = []  # to be told when the kernel is ready
         self._recalls: dict[int, Callable[[], None]] = {}
         self._setup_failures: dict[int, str] = {}
         self._unsent: list[bytes] = []
         self._received = b""
         self._transport: asyncio.WriteTransport | None = None
         loop = asyncio.get_running_loop()
+        self._start_limit = loop.call_later(_START_LIMIT, self._process.kill)
         self._connecting = loop.create_task(loop.create_connection(lambda: self, sock=ours))
 
     @property
     def busy(self) -> bool:
         return bool(self._tasks)
 
-    def start(self, spec: TaskSpec, ended: Callable[[TaskEnd], None], after: int | None) -> None:
+    def start(
+        self,
+        spec: TaskSpec,
+        began: Callable[[], None],
+        ended: Callable[[TaskEnd], None],
+        after: int | None,
+    ) -> None:
         self._tasks[spec.key] = ended
+        if after is None:
+            if self.ready:
+                began()
+            else:
+                self._began.append(began)
         task = {
             "key": spec.key,
             "directory": spec.directory,
@@ -191,10 +221,13 @@ class _WarmKernel(asyncio.Protocol):
         self._send(RECALL, key, after)
 
     def signal(self, key: int, number: int) -> None:
-        self._send(SIGNAL, key, number)
+        if self.ready or number != signal.SIGKILL:
+            self._send(SIGNAL, key, number)
+        else:
+            self._process.kill()  # it is stuck in loading, and hears nothing
 
     def close(self) -> None:
-        if self._transport is None:
+        if self._transport is None or not self.ready:
             self._process.kill()
         else:
             self._transport.close()
@@ -228,15 +261,23 @@ class _WarmKernel(asyncio.Protocol):
         self._ending = asyncio.ensure_future(self._end())
 
     async def _end(self) -> None:
+        self._start_limit.cancel()
         await asyncio.to_thread(self._process.wait)
         self._on_end(self)
-        for ended in list(self._tasks.values()):
-            ended(TaskEnd(lost=True, message=f"its warm kernel ended with code {self._process.returncode}"))
-        self._tasks.clear()
+        end = TaskEnd(lost=True, message=f"its warm kernel ended with code {self._process.returncode}")
+        tasks, self._tasks = list(self._tasks.values()), {}
         self.finished.set()
+        for ended in tasks:
+            ended(end)
 
     def _handle(self, kind: bytes, key: int, number: int, text: bytes) -> None:
-        if kind == SETUP_FAILED:
+        if kind == READY:
+            self.ready = True
+            self._start_limit.cancel()
+            began, self._began = self._began, []
+            for tell in began:
+                tell()
+        elif kind == SETUP_FAILED:
             self._setup_failures[key] = text.decode()
         elif kind == RECALLED:
             del self._tasks[key]
