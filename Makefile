@@ -29,11 +29,12 @@ docs: $(VENV)/.docs
 clean:
 	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(BIN)/pip:
+$(VENV)/.pip: # 25.1 is the first that knows dependency groups
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) 'pip>=25.1'
+	touch $@
 
 # one stamp for each dependency group of pyproject.toml
-$(VENV)/.%: pyproject.toml | $(BIN)/pip
+$(VENV)/.%: pyproject.toml | $(VENV)/.pip
 	$(INSTALL) --editable '.[docker]' --group $*
 	touch $@
