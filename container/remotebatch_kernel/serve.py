@@ -136,8 +136,13 @@ class _WarmKernel:
         self._send(READY, 0)
         try:
             while True:
-                self._fork_ahead()
-                for descriptor, _ in self._poll.poll():
+                if not self._spares:
+                    self._fork_ahead()
+                wanting = len(self._spares) < 2 * self._most_at_once
+                events = self._poll.poll(_IDLE_MILLISECONDS if wanting else None)
+                if not events:
+                    self._fork_ahead()
+                for descriptor, _ in events:
                     if descriptor in self._keys:
                         self._reap(descriptor)
                     elif not self._receive():
@@ -147,9 +152,7 @@ class _WarmKernel:
                 linux.kill_tree(pid)
 
     def _fork_ahead(self) -> None:
-        """Keep spares for the tasks that may come next; several at once, for that is cheaper."""
-        if len(self._spares) >= self._most_at_once:
-            return
+        """Fork spares for the tasks that may come next; several at once, for that is cheaper."""
         while len(self._spares) < 2 * self._most_at_once:
             reading, writing = os.pipe()
             try:
@@ -303,6 +306,9 @@ def _rehearse() -> None:
 
 
 _REHEARSALS = 20
+_IDLE_MILLISECONDS = 2
+"""With spares left, others are forked only when nothing happens for so long: not while a task runs
+that somebody may be waiting for."""
 
 
 def _read_all(descriptor: int) -> bytes:

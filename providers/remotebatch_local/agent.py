@@ -32,6 +32,7 @@ from remotebatch_local.runners.containers import ContainerRunner
 from remotebatch_local.runners.processes import ProcessRunner
 from remotebatch_local.scheduler import Demand
 from remotebatch_local.store import Store
+from remotebatch_local.watchers import COALESCE
 
 _log = logging.getLogger(__name__)
 
@@ -125,8 +126,10 @@ class Agent:
 
     async def _poll(self, cursors: dict[str, str], timeout: float, next_request: Awaitable[Any]) -> Any:
         news = self._engine.changes(cursors)
-        if news or timeout <= 0:
+        if timeout <= 0 or any(self._engine.job(job_id).finished for job_id in news):
             return news
+        if news:  # nothing that ends a job: more of it may be gathered, as for changes yet to come
+            timeout = min(timeout, COALESCE)
         with self._engine.watchers.watching(cursors) as changed:
             change = asyncio.ensure_future(changed.wait())
             await asyncio.wait([change, next_request], timeout=timeout, return_when=asyncio.FIRST_COMPLETED)

@@ -48,7 +48,9 @@ class Store:
         self.kept = f"{self.root}/kept"
 
     def prepare(self) -> None:
-        """Make the directories; only the user may enter."""
+        """Make the directories, if need be; only the user may enter."""
+        if os.path.isdir(self.kept):  # the last to be made
+            return
         try:
             os.makedirs(self.root, mode=0o700, exist_ok=True)
             for kind in ("functions", "files", "kernels"):

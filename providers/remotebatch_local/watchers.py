@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-_COALESCE = 0.02
+COALESCE = 0.02
 """Seconds for which changes that end no job are gathered before they are told."""
 
 
@@ -46,7 +46,7 @@ class _Watcher:
         if urgent:
             self.event.set()
         elif self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(_COALESCE, self.event.set)
+            self._timer = asyncio.get_running_loop().call_later(COALESCE, self.event.set)
 
     def close(self) -> None:
         if self._timer is not None:
