@@ -30,10 +30,10 @@ from typing import Any, NamedTuple, NoReturn
 
 import cloudpickle
 
-from remotebatch_kernel import envelope, exit_codes, function, inputs, linux
+from remotebatch_kernel import envelope, exit_codes, function, linux
 from remotebatch_kernel.failure import KernelFailure
 from remotebatch_kernel.files import place_files
-from remotebatch_kernel.task import Call, flush_streams, prepare_process, run_call
+from remotebatch_kernel.task import Call, flush_streams, prepare_process, rehearse, run_call
 
 FRAME = struct.Struct("<cQqI")
 """Head of a frame: kind, key of the task, a number, bytes of text that follow.
@@ -119,6 +119,7 @@ class _WarmKernel:
         self._followers: dict[int, tuple[int, bytes]] = {}  # key → key and text of the task after it
         self._spares: list[_Spare] = []
         self._most_at_once = 1
+        self._rehearsal = _Rehearsal()
         self._received = b""
         self._poll = select.poll()
 
@@ -127,7 +128,8 @@ class _WarmKernel:
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell began us with "&"
         prepare_process()  # here, so that no forked copy has to
         linux.become_subreaper()
-        _rehearse()
+        for _ in range(_REHEARSALS):
+            self._rehearsal.perform()
         # One that reaches a copy too early would be lost in the interpreter's own after-fork code:
         # it waits until the copy is ready for it
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
@@ -137,11 +139,11 @@ class _WarmKernel:
         try:
             while True:
                 if not self._spares:
-                    self._fork_ahead()
+                    self._fork_ahead(idle=False)
                 wanting = len(self._spares) < 2 * self._most_at_once
                 events = self._poll.poll(_IDLE_MILLISECONDS if wanting else None)
                 if not events:
-                    self._fork_ahead()
+                    self._fork_ahead(idle=True)
                 for descriptor, _ in events:
                     if descriptor in self._keys:
                         self._reap(descriptor)
@@ -151,8 +153,11 @@ class _WarmKernel:
             for pid in linux.children(os.getpid()):
                 linux.kill_tree(pid)
 
-    def _fork_ahead(self) -> None:
-        """Fork spares for the tasks that may come next; several at once, for that is cheaper."""
+    def _fork_ahead(self, idle: bool) -> None:
+        """Fork spares for the tasks that may come next; several at once, for that is cheaper.
+
+        :param idle: there is time for them to rehearse, and so to begin faster.
+        """
         while len(self._spares) < 2 * self._most_at_once:
             reading, writing = os.pipe()
             try:
@@ -163,7 +168,7 @@ class _WarmKernel:
                 return
             if pid == 0:
                 os.close(writing)
-                self._become_task(reading)
+                self._become_task(reading, idle)
             os.close(reading)
             self._spares.append(_Spare(pid, writing))
 
@@ -197,23 +202,23 @@ class _WarmKernel:
 
     def _start(self, key: int, task: bytes) -> None:
         if not self._spares:
-            self._fork_ahead()
+            self._fork_ahead(idle=False)
         if not self._spares:
             self._send(SETUP_FAILED, key, text="the system has no room for another process")
             self._send(ENDED, key, exit_codes.SETUP_FAILED)
             return
         spare = self._spares.pop(0)
+        try:
+            _write_all(spare.pipe, task)  # before the book-keeping: somebody may be waiting
+        except BrokenPipeError:
+            pass  # the spare was killed by somebody: it is reaped as the task it has become
+        finally:
+            os.close(spare.pipe)
         descriptor = os.pidfd_open(spare.pid)
         self._poll.register(descriptor, select.POLLIN)
         self._keys[descriptor] = key
         self._pids[key] = spare.pid
         self._most_at_once = max(self._most_at_once, len(self._keys))
-        try:
-            _write_all(spare.pipe, task)
-        except BrokenPipeError:
-            pass  # the spare was killed by somebody: it is reaped as the task it has become
-        finally:
-            os.close(spare.pipe)
 
     def _signal(self, pid: int, number: int) -> None:
         if number == signal.SIGKILL:
@@ -247,7 +252,7 @@ class _WarmKernel:
         except (BrokenPipeError, ConnectionResetError):
             pass  # the next read finds the other side gone and ends everything
 
-    def _become_task(self, pipe: int) -> NoReturn:
+    def _become_task(self, pipe: int, idle: bool) -> NoReturn:
         """In the forked copy: wait for a task, set up its surroundings, run it, never return."""
         code = exit_codes.SETUP_FAILED
         try:
@@ -256,6 +261,8 @@ class _WarmKernel:
             for descriptor in self._keys:
                 os.close(descriptor)
             linux.become_subreaper()
+            if idle:
+                self._rehearsal.perform()
             text = _read_all(pipe)
             if not text:
                 os._exit(0)  # the warm kernel ends, and this spare was never needed
@@ -275,34 +282,21 @@ class _WarmKernel:
             os._exit(code)
 
 
-def _rehearse() -> None:
-    """Evaluate a trifle a few times.
+class _Rehearsal:
+    """What every task does, done with a trifle: many times in the warm kernel, once in an idle spare."""
 
-    The interpreter's caches fill and its code specializes here, once, in place of doing so anew in
-    each copy; what a copy does not write, it need not copy.
-    """
-    directory = f"{os.environ.get('TMPDIR', '/tmp')}/remotebatch-rehearsal-{os.getpid()}"  # noqa: S108
-    os.mkdir(directory, 0o700)
-    call = Call(f"{directory}/function", f"{directory}/inputs", 0, 1, f"{directory}/result")
-    header = {"name": "rehearsal", "python": sys.version_info[:3]}
-    content: dict[str, Any] = {"function": len, "initializer": None, "modules": {}, "source_lines": {}}
-    with open(call.function, "wb") as file:
-        file.write(envelope.pack(header, cloudpickle.dumps(content)))
-    element = cloudpickle.dumps((("word",), {}))
-    first = inputs.head_size(1)
-    with open(call.inputs, "wb") as file:
-        file.write(inputs.pack_head([first, first + len(element)]) + element)
-    task = {"environment": {"REMOTEBATCH_REHEARSAL": "1"}, "call": call._asdict()}
-    text = pickle.dumps(task)
-    for _ in range(_REHEARSALS):
-        task = pickle.loads(text)
-        os.environ.update(task["environment"])
-        run_call(Call(**task["call"]))
+    def __init__(self) -> None:
+        header = {"name": "rehearsal", "python": sys.version_info[:3]}
+        content: dict[str, Any] = {"function": len, "initializer": None, "modules": {}, "source_lines": {}}
+        self._function = envelope.pack(header, cloudpickle.dumps(content))
+        self._element = cloudpickle.dumps((("word",), {}))
+        self._task = pickle.dumps({"environment": {"REMOTEBATCH_REHEARSAL": "1"}})
+
+    def perform(self) -> None:
+        os.environ.update(pickle.loads(self._task)["environment"])
+        rehearse(self._function, self._element)
         _wait_for_threads()
-    os.environ.pop("REMOTEBATCH_REHEARSAL")
-    for path in (call.function, call.inputs, call.result):
-        os.unlink(path)
-    os.rmdir(directory)
+        del os.environ["REMOTEBATCH_REHEARSAL"]
 
 
 _REHEARSALS = 20

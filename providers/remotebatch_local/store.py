@@ -23,7 +23,7 @@ import io
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -140,11 +140,6 @@ class Store:
         os.makedirs(self.results(job), exist_ok=True)
         os.makedirs(os.path.dirname(self.inputs(job)), exist_ok=True)
         _write_new(self.inputs(job), write)
-
-    def objects_of(self, kind: str) -> Iterator[os.DirEntry[str]]:
-        """All stored objects of a kind."""
-        with os.scandir(f"{self.objects}/{kind}") as entries:
-            yield from entries
 
 
 def _write_new(path: str, write: Callable[[IO[bytes]], object]) -> None:
