@@ -63,8 +63,7 @@ class Tracker:
             raise self.error
         if self.finished or time.monotonic() - self._refreshed < self.provider.refresh_interval:
             return
-        changes = self.provider.poll({self.record.id: self._cursor}, 0.0, _NEVER)
-        self.apply(changes.get(self.record.id))
+        self.look_again()
 
     def counts(self) -> Counts:
         """How many tasks are in each status; costs no more for many than for few."""
@@ -97,7 +96,7 @@ class Tracker:
             self.provider.monitor.look_again()
 
     def look_again(self) -> None:
-        """Ask the provider even though all was known to have ended: somebody else may have retried it."""
+        """Ask the provider, also where all was known to have ended: somebody else may have retried it."""
         changes = self.provider.poll({self.record.id: self._cursor}, 0.0, _NEVER)
         self.apply(changes.get(self.record.id))
 
@@ -215,11 +214,7 @@ class Monitor:
         """One job of several cannot be polled; find out which, so that the others go on."""
         for tracker in trackers.values():
             try:
-                tracker.apply(
-                    self._provider.poll({tracker.record.id: tracker.cursor}, 0.0, self._wake).get(
-                        tracker.record.id
-                    )
-                )
+                tracker.look_again()
             except ProviderUnavailable:
                 continue
             except ProviderError as own:

@@ -192,11 +192,10 @@ class Engine:
         while any(run.job is job for run in self._runs.values()):
             with self.watchers.watching([job_id]) as changed:
                 await changed.wait()
-        if job.deleted:
+        if self._jobs.get(job_id) is not job:
             return  # by somebody else in the meantime
         self._changed.discard(job)
         self._journal.forget(job_id)
-        job.deleted = True
         del self._jobs[job_id]
         self._scratch.remove(self._store.container(job.record))
         self._scratch.remove(f"{self._store.kept}/{job_id}")
@@ -321,17 +320,17 @@ class Engine:
 
     def _recalled(self, run: _Run, follower: _Run) -> None:
         run.follower = None
-        self._tidy(follower, keep=False)
-        self._wait_or_end(follower)
-        self._enqueue(follower.job)
+        self._never_began(follower)
 
-    def _wait_or_end(self, run: _Run) -> None:
+    def _never_began(self, run: _Run) -> None:
         """A task that was handed ahead but never began waits as before, or is ended if it was to be."""
+        self._tidy(run, keep=False)
         if run.ending is None:
             run.job.wait_again(run.index)
         else:
             task = run.job.task(run.index)
             self._settle(run.job, task, Outcome(None, run.ending.failure_type, run.ending.reason))
+        self._enqueue(run.job)
 
     def _prepare(self, job: LocalJob, index: int) -> _Run:
         gpus = tuple(sorted(self._free_gpus)[: job.demand.gpus])
@@ -438,9 +437,7 @@ class Engine:
             if run.follower is follower:
                 run.follower = None
                 run.followed_in_vain = True
-        self._tidy(follower, keep=False)
-        self._wait_or_end(follower)
-        self._enqueue(follower.job)
+        self._never_began(follower)
 
     def _tidy(self, run: _Run, keep: bool) -> None:
         if not run.directory:

@@ -24,7 +24,6 @@ class LocalJob:
         self.position = position
         """Place in the order of submission."""
         self.demand = Demand(record.settings["vcpu_count"], record.settings["gpu_count"])
-        self.deleted = False
         self._epoch = epoch
         self._tally = {
             JobStatus.ACTIVE: counts.active if counts else record.task_count,

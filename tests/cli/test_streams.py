@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import signal
 import subprocess
 import time
 from typing import Any
 
 from remotebatch import SubmissionEnvironment
-
-
-def _in_terminal(arguments: list[str]) -> str:
-    master, slave = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
-    environment.pop("NO_COLOR", None)
-    with subprocess.Popen(arguments, stdout=slave, env=environment) as process:
-        os.close(slave)
-        shown = b""
-        try:
-            while part := os.read(master, 65536):
-                shown += part
-        except OSError:  # the other side is closed
-            pass
-    os.close(master)
-    assert process.returncode == 0
-    return shown.decode()
+from tests.terminal import run_in_terminal
 
 
 def test_terminal_has_colours_and_short_ids(cli: Any, env: SubmissionEnvironment) -> None:
     job = env.options(name="[bold]x").submit(pow, 2, 3).wait()
-    shown = _in_terminal(cli.argv("jobs"))
+    shown = run_in_terminal(cli.argv("jobs"))
     assert "\x1b[" in shown
     assert job.id[:8] in shown
     assert job.id not in shown
     assert "[bold]x" in shown
-    assert job.id in _in_terminal(cli.argv("status", job.id))
+    assert job.id in run_in_terminal(cli.argv("status", job.id))
 
 
 def test_broken_pipe_is_quiet(cli: Any, env: SubmissionEnvironment) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import subprocess
 import sys
+
+from tests.terminal import run_in_terminal
 
 SCRIPT = """
 import remotebatch, sys, time
@@ -15,20 +15,7 @@ env.map_submit(lambda i: time.sleep(0.3) if i else 1 / i, range(5)).progress()
 
 
 def test_in_a_terminal(root: str) -> None:
-    reading, writing = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT, root], stderr=writing, env={**os.environ, "TERM": "xterm"}
-    )
-    os.close(writing)
-    shown = b""
-    try:
-        while data := os.read(reading, 4096):
-            shown += data
-    except OSError:  # the other end was closed
-        pass
-    os.close(reading)
-    assert process.wait(60) == 0
-    text = shown.decode()
+    text = run_in_terminal([sys.executable, "-c", SCRIPT, root], "stderr")
     assert "sweep" in text
     assert "running" in text
     assert "5/5" in text

@@ -1,0 +1,25 @@
+"""A real terminal for programs that look different in one."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+
+
+def run_in_terminal(arguments: list[str], stream: str = "stdout") -> str:
+    """Run a program with one of its streams in a terminal; return what it showed there."""
+    master, slave = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    environment.pop("NO_COLOR", None)
+    with subprocess.Popen(arguments, env=environment, **{stream: slave}) as process:
+        os.close(slave)
+        shown = b""
+        try:
+            while part := os.read(master, 65536):
+                shown += part
+        except OSError:  # the other side is closed
+            pass
+    os.close(master)
+    assert process.returncode == 0
+    return shown.decode()
