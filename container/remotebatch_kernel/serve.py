@@ -25,7 +25,7 @@ import struct
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, NoReturn
 
 import cloudpickle
@@ -110,12 +110,22 @@ class _Spare(NamedTuple):
     pipe: int
 
 
+class _Running(NamedTuple):
+    """A spare that has been given its task."""
+
+    key: int
+    pid: int
+    process: int
+    """File descriptor that tells the end of the process."""
+
+
 class _WarmKernel:
     def __init__(self, channel: socket.socket, inherited: list[int]) -> None:
         self._channel = channel
         self._own = inherited  # descriptors that no task may hold: the channel, the agent's lock
-        self._keys: dict[int, int] = {}  # descriptor of a task's process → key
-        self._pids: dict[int, int] = {}  # key → pid
+        self._processes: dict[int, _Running] = {}  # by the descriptor of the process
+        self._pids: dict[int, int] = {}  # key → pid, of tasks whose end has not been told
+        self._farewells = _Farewells()
         self._followers: dict[int, tuple[int, bytes]] = {}  # key → key and text of the task after it
         self._spares: list[_Spare] = []
         self._most_at_once = 1
@@ -125,6 +135,7 @@ class _WarmKernel:
 
     def run(self) -> None:
         self._poll.register(self._channel, select.POLLIN)
+        self._poll.register(self._farewells, select.POLLIN)
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell began us with "&"
         prepare_process()  # here, so that no forked copy has to
         linux.become_subreaper()
@@ -144,11 +155,14 @@ class _WarmKernel:
                 events = self._poll.poll(_IDLE_MILLISECONDS if wanting else None)
                 if not events:
                     self._fork_ahead(idle=True)
-                for descriptor, _ in events:
-                    if descriptor in self._keys:
-                        self._reap(descriptor)
-                    elif not self._receive():
-                        return
+                ready = {descriptor for descriptor, _ in events}
+                if self._farewells.fileno() in ready:
+                    self._hear_farewells()
+                # told apart before any of them is closed, for its number may be given to another
+                for running in [self._processes[number] for number in ready if number in self._processes]:
+                    self._reap(running)
+                if self._channel.fileno() in ready and not self._receive():
+                    return
         finally:
             for pid in linux.children(os.getpid()):
                 linux.kill_tree(pid)
@@ -214,11 +228,11 @@ class _WarmKernel:
             pass  # the spare was killed by somebody: it is reaped as the task it has become
         finally:
             os.close(spare.pipe)
-        descriptor = os.pidfd_open(spare.pid)
-        self._poll.register(descriptor, select.POLLIN)
-        self._keys[descriptor] = key
+        running = _Running(key, spare.pid, os.pidfd_open(spare.pid))
+        self._poll.register(running.process, select.POLLIN)
+        self._processes[running.process] = running
         self._pids[key] = spare.pid
-        self._most_at_once = max(self._most_at_once, len(self._keys))
+        self._most_at_once = max(self._most_at_once, len(self._pids))
 
     def _signal(self, pid: int, number: int) -> None:
         if number == signal.SIGKILL:
@@ -226,21 +240,31 @@ class _WarmKernel:
         else:
             os.kill(pid, number)
 
-    def _reap(self, descriptor: int) -> None:
-        key = self._keys.pop(descriptor)
-        pid = self._pids.pop(key)
-        self._poll.unregister(descriptor)
-        os.close(descriptor)
-        _, status = os.waitpid(pid, 0)
+    def _hear_farewells(self) -> None:
+        """Tasks that leave nothing behind tell their exit codes: they are over, though still torn down."""
+        for key, code, pid in self._farewells.receive():
+            if self._pids.get(key) == pid:
+                self._over(key, code)
+
+    def _reap(self, running: _Running) -> None:
+        _, status = os.waitpid(running.pid, 0)
+        del self._processes[running.process]
+        self._poll.unregister(running.process)
+        os.close(running.process)
         self._kill_orphans()
+        if running.key in self._pids:
+            self._over(running.key, os.waitstatus_to_exitcode(status))
+
+    def _over(self, key: int, code: int) -> None:
+        del self._pids[key]
         follower = self._followers.pop(key, None)
         if follower is not None:
             self._start(*follower)
-        self._send(ENDED, key, os.waitstatus_to_exitcode(status))
+        self._send(ENDED, key, code)
 
     def _kill_orphans(self) -> None:
         """Kill what an ended task left behind: children of this process that are neither task nor spare."""
-        known = {*self._pids.values(), *(spare.pid for spare in self._spares)}
+        known = {running.pid for running in self._processes.values()} | {spare.pid for spare in self._spares}
         for pid in linux.children(os.getpid()):
             if pid not in known and linux.kill_tree(pid):
                 os.waitpid(pid, 0)
@@ -258,7 +282,8 @@ class _WarmKernel:
         try:
             for spare in self._spares:
                 os.close(spare.pipe)
-            for descriptor in self._keys:
+            self._farewells.close()
+            for descriptor in self._processes:
                 os.close(descriptor)
             linux.become_subreaper()
             if idle:
@@ -275,11 +300,50 @@ class _WarmKernel:
             for descriptor in self._own:
                 os.close(descriptor)
             code = _run(task)
+            if not _has_children():
+                self._farewells.send(task["key"], code)
         except BaseException:  # nothing must return into the warm kernel's own code
             traceback.print_exc()
             flush_streams()
         finally:
             os._exit(code)
+
+
+class _Farewells:
+    """Where tasks tell their end the moment they are done: no descriptor of theirs, but an address."""
+
+    _CONTENT = struct.Struct("<Qi")
+    _CREDENTIALS = struct.Struct("iII")
+
+    def __init__(self) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)  # the system vouches for who spoke
+        self._socket.bind(b"")  # the system finds a name
+        self._address = self._socket.getsockname()
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def send(self, key: int, code: int) -> None:
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as own:
+                own.sendto(self._CONTENT.pack(key, code), self._address)
+        except OSError:  # no descriptor left, or too many speak at once: the process's end tells as well
+            pass
+
+    def receive(self) -> Iterator[tuple[int, int, int]]:
+        """Key, exit code and process id of each task that has spoken."""
+        while True:
+            try:
+                data, ancillary, _, _ = self._socket.recvmsg(64, socket.CMSG_SPACE(self._CREDENTIALS.size))
+            except BlockingIOError:
+                return
+            if len(data) == self._CONTENT.size and ancillary:
+                pid, _, _ = self._CREDENTIALS.unpack(ancillary[0][2])
+                yield (*self._CONTENT.unpack(data), pid)
 
 
 class _Rehearsal:
@@ -316,6 +380,14 @@ def _read_all(descriptor: int) -> bytes:
 def _write_all(descriptor: int, data: bytes) -> None:
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def enter(task: dict[str, Any]) -> None:

@@ -136,10 +136,15 @@ class Store:
         return digest.hexdigest()
 
     def write_inputs(self, job: JobRecord, write: Callable[[IO[bytes]], object]) -> None:
-        """Make a job's container and its inputs object."""
-        os.makedirs(self.results(job), exist_ok=True)
-        os.makedirs(os.path.dirname(self.inputs(job)), exist_ok=True)
-        _write_new(self.inputs(job), write)
+        """Make a job's container and its inputs object; nobody reads there until the job is submitted."""
+        try:
+            for directory in (self.container(job), self.results(job), os.path.dirname(self.inputs(job))):
+                os.mkdir(directory)
+            with open(self.inputs(job), "xb") as file:
+                write(file)
+        except BaseException:
+            shutil.rmtree(self.container(job), ignore_errors=True)
+            raise
 
 
 def _write_new(path: str, write: Callable[[IO[bytes]], object]) -> None:
