@@ -13,6 +13,8 @@ run: $(VENV)/.examples
 
 test: $(VENV)/.test lint docs
 	tests/services/docker.sh start
+	tests/services/azurite.sh start
+	tests/services/azure_clients.sh start
 	$(BIN)/pytest; status=$$?; tests/services/docker.sh stop; exit $$status
 
 bench: $(VENV)/.bench
@@ -36,5 +38,5 @@ $(VENV)/.pip: # 25.1 is the first that knows dependency groups
 
 # one stamp for each dependency group of pyproject.toml
 $(VENV)/.%: pyproject.toml | $(VENV)/.pip
-	$(INSTALL) --editable '.[docker]' --group $*
+	$(INSTALL) --editable '.[docker,emulator]' --group $*
 	touch $@

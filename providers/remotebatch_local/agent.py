@@ -24,12 +24,11 @@ import remotebatch_local.runners.containers as containers
 from remotebatch.errors import ProviderError, RemoteBatchError
 from remotebatch.records import JobRecord
 from remotebatch_kernel import linux
-from remotebatch_kernel.serve import LEFTOVER_MARK
 from remotebatch_local import wire
 from remotebatch_local.engine import Engine
 from remotebatch_local.journal import Journal
 from remotebatch_local.runners.containers import ContainerRunner
-from remotebatch_local.runners.processes import ProcessRunner
+from remotebatch_local.runners.processes import ProcessRunner, kill_leftovers
 from remotebatch_local.scheduler import Demand
 from remotebatch_local.store import Store
 from remotebatch_local.watchers import COALESCE
@@ -200,19 +199,6 @@ def _acquire_lock(store: Store) -> int | None:
             return descriptor
 
 
-def _kill_leftovers(root: str) -> None:
-    """Kill what an agent and its kernels, killed together, left of their tasks."""
-    mark = f"{LEFTOVER_MARK}={root}\0".encode()
-    for name in os.listdir("/proc"):
-        if name.isdigit() and int(name) != os.getpid():
-            try:
-                with open(f"/proc/{name}/environ", "rb") as file:
-                    if mark in file.read() + b"\0":
-                        linux.kill_tree(int(name))
-            except (OSError, ValueError):  # it has ended, or is another user's
-                continue
-
-
 def _remove_leftover_containers(store: Store, engine_was_used: bool) -> None:
     if engine_was_used:
         try:
@@ -223,7 +209,7 @@ def _remove_leftover_containers(store: Store, engine_was_used: bool) -> None:
 
 async def _serve(store: Store, lock: int, capacity: Demand) -> None:
     linux.become_subreaper()
-    _kill_leftovers(store.root)
+    kill_leftovers(store.root)
     journal = Journal(store.journal)
     unfinished = [job for job, _, _, finished in journal.jobs() if not finished]
     _remove_leftover_containers(store, any(job.settings["container_image"] for job in unfinished))

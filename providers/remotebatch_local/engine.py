@@ -32,6 +32,8 @@ from remotebatch_local.watchers import Watchers
 
 _log = logging.getLogger(__name__)
 
+_NODE = "local"
+"""The one node there is."""
 GRACE = 5.0
 """Seconds between SIGTERM and SIGKILL."""
 MOST_REQUEUES = 3
@@ -76,7 +78,8 @@ class Engine:
     ) -> None:
         self._store = store
         self._journal = journal
-        self._scheduler = Scheduler(capacity)
+        self._scheduler = Scheduler[str, str]()
+        self._scheduler.add_node(_NODE, capacity)
         self._processes, self._containers = processes, containers
         self._scratch = Scratch(store.scratch)
         self._epoch = uuid.uuid4().hex[:12]
@@ -99,12 +102,12 @@ class Engine:
     @property
     def capacity(self) -> Demand:
         """Slots and GPUs of the pool."""
-        return self._scheduler.capacity
+        return self._scheduler.capacity(_NODE)
 
     @property
     def free(self) -> Demand:
         """Slots and GPUs that nothing occupies."""
-        return self._scheduler.free
+        return self._scheduler.free(_NODE)
 
     def jobs(self) -> list[JobListing]:
         """All jobs, newest first."""
@@ -139,7 +142,7 @@ class Engine:
         if record.id in self._jobs:
             return
         job = LocalJob(record, self._next_position(), self._epoch)
-        self._scheduler.require_room(job.demand)
+        self._require_room(job.demand)
         self._journal.add_job(record, job.position, job.counts)
         self._jobs[record.id] = job
         self._enqueue(job)
@@ -176,7 +179,7 @@ class Engine:
     def retry(self, job_id: str, indices: Iterable[int] | None) -> None:
         """Give failed tasks another attempt."""
         job = self.job(job_id)
-        self._scheduler.require_room(job.demand)
+        self._require_room(job.demand)
         for index in range(job.record.task_count) if indices is None else indices:
             task = job.task(index)
             if task.status is JobStatus.FAILED:
@@ -206,7 +209,7 @@ class Engine:
 
         :raises ProviderError: if something does and the size is another.
         """
-        now = self._scheduler.capacity
+        now = self.capacity
         wanted = Demand(slots or now.slots, now.gpus if gpus is None else gpus)
         if wanted == now:
             return
@@ -215,7 +218,7 @@ class Engine:
                 f"the pool under {self._store.root} has {now.slots} slots and {now.gpus} GPUs and jobs in "
                 f"progress; leave out slots= and gpus= to share it as it is, or give a root= of your own"
             )
-        self._scheduler.resize(wanted)
+        self._scheduler.add_node(_NODE, wanted)
         self._free_gpus = set(range(wanted.gpus))
 
     # -- life -------------------------------------------------------------------------------
@@ -240,6 +243,19 @@ class Engine:
         self._scratch.close()
 
     # -- within -----------------------------------------------------------------------------
+
+    def _require_room(self, demand: Demand) -> None:
+        """Refuse what can never fit, naming what there is."""
+        if demand.slots > self.capacity.slots:
+            raise ProviderError(
+                f"vcpu_count={demand.slots} can never run here: the pool has {self.capacity.slots} slots; "
+                f'ask for less, or for more slots with SubmissionEnvironment("Local", slots=…)'
+            )
+        if demand.gpus > self.capacity.gpus:
+            raise ProviderError(
+                f"gpu_count={demand.gpus} can never run here: the pool has {self.capacity.gpus} GPUs; "
+                f'if the machine has more, say so with SubmissionEnvironment("Local", gpus=…)'
+            )
 
     def _next_position(self) -> int:
         return next(reversed(self._jobs.values())).position + 1 if self._jobs else 0
@@ -277,13 +293,13 @@ class Engine:
         if self._closing:
             return
         while (key := self._scheduler.next()) is not None:
-            job = self._jobs.get(str(key))
+            job = self._jobs.get(key)
             index = job.next_waiting() if job else None
             if job is None or index is None:
                 self._scheduler.done_waiting(key)
             else:
                 run = self._prepare(job, index)
-                self._scheduler.take(job.demand)
+                self._scheduler.take([_NODE], job.demand)
                 self._begin(run)
                 self._launch(run, after=None)
         self._hand_ahead()
@@ -294,7 +310,7 @@ class Engine:
         Only where nothing can tell the difference: the follower is of the same job, and that job is
         the one whose turn comes next. Followers are recalled as soon as that changes.
         """
-        first = self._jobs.get(str(self._scheduler.next(ignoring_room=True)))
+        first = self._jobs.get(self._scheduler.next(ignoring_room=True) or "")
         if first is None or not first.worth_a_kernel or first.demand.gpus:
             return
         for run in list(self._runs.values()):
@@ -412,7 +428,7 @@ class Engine:
         if run.follower is not None and not end.lost:
             self._succeed(run.follower)
         else:
-            self._scheduler.give_back(job.demand)
+            self._scheduler.give_back([_NODE], job.demand)
         self._dispatch()  # before the book-keeping, so that no slot stands idle during it
         if end.lost and run.ending is None:
             self._tidy(run, keep=False)

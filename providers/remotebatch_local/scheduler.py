@@ -1,12 +1,18 @@
-"""Who is next: task slots, priorities, first come first served. Pure bookkeeping, no clocks, no processes."""
+"""Who is next, and on which node: task slots, priorities, first come first served.
+
+Pure bookkeeping: no clocks, no processes.
+"""
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable
-from typing import NamedTuple
+from collections.abc import Hashable, Iterable
+from enum import Enum
+from itertools import islice
+from typing import Generic, NamedTuple, TypeVar
 
-from remotebatch.errors import ProviderError
+Key = TypeVar("Key", bound=Hashable)
+Node = TypeVar("Node", bound=Hashable)
 
 
 class Demand(NamedTuple):
@@ -14,76 +20,141 @@ class Demand(NamedTuple):
 
     slots: int
     gpus: int = 0
+    nodes: int = 1
+    """Nodes on each of which it occupies that much, at the same time."""
+    barred: frozenset[Hashable] = frozenset()
+    """Nodes where it may not run."""
 
     def fits(self, free: Demand) -> bool:
-        """Whether there is room for it."""
+        """Whether one node has room for it."""
         return self.slots <= free.slots and self.gpus <= free.gpus
 
 
-class Scheduler:
-    """Hands out a node's slots to jobs that have tasks waiting.
+class Fill(Enum):
+    """Which of the nodes that have room gets a task."""
 
-    Higher priority first; within a priority, in the order of submission. A job whose tasks do not
-    fit just now holds up nobody: the next one whose tasks do goes ahead.
+    PACK = "pack"
+    """The fullest one, so that others stay empty."""
+    SPREAD = "spread"
+    """The emptiest one."""
+
+
+class Scheduler(Generic[Key, Node]):
+    """Hands out nodes' slots to those who have tasks waiting.
+
+    Higher priority first; within a priority, in the order of submission. One whose tasks do not fit
+    just now holds up nobody: the next one whose tasks do goes ahead.
     """
 
-    def __init__(self, capacity: Demand) -> None:
-        self.capacity = capacity
-        self.free = capacity
+    def __init__(self, fill: Fill = Fill.PACK) -> None:
+        self._fill = fill
+        self._capacity: dict[Node, Demand] = {}
+        self._free: dict[Node, Demand] = {}
+        self._closed: set[Node] = set()
         # one heap for each size of task, so that choosing costs the number of sizes, not of jobs
-        self._waiting: dict[Demand, list[tuple[float, int, Hashable]]] = {}
-        self._listed: set[Hashable] = set()
+        self._waiting: dict[Demand, list[tuple[float, int, Key]]] = {}
+        self._listed: dict[Key, tuple[float, int, Key]] = {}
 
-    def require_room(self, demand: Demand) -> None:
-        """Refuse what can never fit.
+    # -- nodes ------------------------------------------------------------------------------
 
-        :raises ProviderError: naming what there is.
-        """
-        if demand.slots > self.capacity.slots:
-            raise ProviderError(
-                f"vcpu_count={demand.slots} can never run here: the pool has {self.capacity.slots} slots; "
-                f'ask for less, or for more slots with SubmissionEnvironment("Local", slots=…)'
-            )
-        if demand.gpus > self.capacity.gpus:
-            raise ProviderError(
-                f"gpu_count={demand.gpus} can never run here: the pool has {self.capacity.gpus} GPUs; "
-                f'if the machine has more, say so with SubmissionEnvironment("Local", gpus=…)'
-            )
+    def add_node(self, node: Node, capacity: Demand) -> None:
+        """A node on which nothing runs yet; repeating it resets the node."""
+        self._capacity[node] = self._free[node] = capacity
 
-    def wait(self, key: Hashable, demand: Demand, priority: float, order: int) -> None:
-        """A job has tasks waiting. Repeating it changes nothing."""
+    def remove_node(self, node: Node) -> None:
+        """A node is gone, with what ran there."""
+        self._capacity.pop(node, None)
+        self._free.pop(node, None)
+        self._closed.discard(node)
+
+    def knows(self, node: Node) -> bool:
+        """Whether a node has been added and not removed."""
+        return node in self._capacity
+
+    def is_open(self, node: Node) -> bool:
+        """Whether tasks may start on a node."""
+        return node in self._capacity and node not in self._closed
+
+    def open(self, node: Node) -> None:
+        """Let tasks start on a node."""
+        self._closed.discard(node)
+
+    def close(self, node: Node) -> None:
+        """Let no further task start on a node."""
+        self._closed.add(node)
+
+    def capacity(self, node: Node) -> Demand:
+        """What a node has."""
+        return self._capacity[node]
+
+    def free(self, node: Node) -> Demand:
+        """What nothing occupies on a node."""
+        return self._free[node]
+
+    # -- who waits --------------------------------------------------------------------------
+
+    def wait(self, key: Key, demand: Demand, priority: float, order: int) -> None:
+        """Somebody has tasks waiting. Repeating it changes nothing."""
         if key not in self._listed:
-            self._listed.add(key)
-            heapq.heappush(self._waiting.setdefault(demand, []), (-priority, order, key))
+            entry = (-priority, order, key)
+            self._listed[key] = entry
+            heapq.heappush(self._waiting.setdefault(demand, []), entry)
 
-    def next(self, ignoring_room: bool = False) -> Hashable | None:
-        """The job whose task should start now, or None; its slots are not yet taken.
+    def done_waiting(self, key: Key) -> None:
+        """Somebody has no tasks waiting any more."""
+        self._listed.pop(key, None)  # what is left in a heap is passed over when it comes first
 
-        :param ignoring_room: the job that would be first if there were room for any.
+    def next(self, ignoring_room: bool = False) -> Key | None:
+        """Whose task should start now, or None; its slots are not yet taken.
+
+        :param ignoring_room: who would be first if there were room for any.
         """
         heads = [
-            heap[0]
-            for demand, heap in self._waiting.items()
-            if heap and (ignoring_room or demand.fits(self.free))
+            entry for demand, entry in self._firsts().items() if ignoring_room or self._has_room(demand)
         ]
         return min(heads)[2] if heads else None
 
-    def done_waiting(self, key: Hashable) -> None:
-        """The job that :meth:`next` named has no tasks waiting any more."""
-        for heap in self._waiting.values():
-            if heap and heap[0][2] == key:
-                heapq.heappop(heap)
-                self._listed.discard(key)
-                return
+    def in_turn(self) -> list[Key]:
+        """Who comes first among those that need the same, in their order; room or not."""
+        return [key for _, _, key in sorted(self._firsts().values())]
 
-    def take(self, demand: Demand) -> None:
+    # -- room -------------------------------------------------------------------------------
+
+    def place(self, demand: Demand, preferred: Node | None = None) -> list[Node]:
+        """Nodes for a task that :meth:`next` has found room for.
+
+        :param preferred: the one to choose if it has room.
+        """
+        sign = -1 if self._fill is Fill.SPREAD else 1
+        rooms = [node for node in self._free if self._takes(node, demand)]
+        rooms.sort(key=lambda node: (node != preferred, sign * self._free[node].slots))
+        return rooms[: demand.nodes]
+
+    def take(self, nodes: Iterable[Node], demand: Demand) -> None:
         """A task starts."""
-        self.free = Demand(self.free.slots - demand.slots, self.free.gpus - demand.gpus)
+        for node in nodes:
+            free = self._free[node]
+            self._free[node] = Demand(free.slots - demand.slots, free.gpus - demand.gpus)
 
-    def give_back(self, demand: Demand) -> None:
-        """A task has ended."""
-        self.free = Demand(self.free.slots + demand.slots, self.free.gpus + demand.gpus)
+    def give_back(self, nodes: Iterable[Node], demand: Demand) -> None:
+        """A task has ended; a node that is gone takes nothing back."""
+        for node in nodes:
+            if node in self._free:
+                free = self._free[node]
+                self._free[node] = Demand(free.slots + demand.slots, free.gpus + demand.gpus)
 
-    def resize(self, capacity: Demand) -> None:
-        """Change the capacity of a pool in which nothing runs or waits."""
-        self.capacity = self.free = capacity
+    def _firsts(self) -> dict[Demand, tuple[float, int, Key]]:
+        """By size of task, who comes first."""
+        for demand, heap in list(self._waiting.items()):
+            while heap and self._listed.get(heap[0][2]) is not heap[0]:
+                heapq.heappop(heap)
+            if not heap:
+                del self._waiting[demand]
+        return {demand: heap[0] for demand, heap in self._waiting.items()}
+
+    def _has_room(self, demand: Demand) -> bool:
+        rooms = (node for node in self._free if self._takes(node, demand))
+        return len(list(islice(rooms, demand.nodes))) == demand.nodes
+
+    def _takes(self, node: Node, demand: Demand) -> bool:
+        return demand.fits(self._free[node]) and node not in self._closed and node not in demand.barred

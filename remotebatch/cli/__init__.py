@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import click
@@ -21,13 +22,29 @@ from remotebatch.errors import RemoteBatchError
 
 __all__ = ["main"]
 
+_COMMANDS = "remotebatch.commands"
+"""Entry-point group of the commands that providers add: each names a click command."""
+
 # as a shell reports a program that the signal ended
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
 
 
 class _Group(click.Group):
-    """Turns what a command raises into one line and an exit code."""
+    """Turns what a command raises into one line and an exit code; finds the providers' own commands."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *(point.name for point in _providers_commands())})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        command = super().get_command(ctx, cmd_name)
+        if command is not None:
+            return command
+        for point in _providers_commands():  # loaded only when asked for
+            if point.name == cmd_name:
+                loaded: click.Command = point.load()
+                return loaded
+        return None
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
@@ -43,6 +60,10 @@ class _Group(click.Group):
         except (RemoteBatchError, OSError) as error:
             raise click.ClickException(" ".join(str(error).split())) from error
         return value
+
+
+def _providers_commands() -> list[EntryPoint]:
+    return list(entry_points(group=_COMMANDS))
 
 
 def _discard_output() -> None:

@@ -64,3 +64,13 @@ def figures(bench: Bench, tasks: int, rounds: int, tell: Callable[[str], None]) 
             ratio = statistics.median(rates["ours"]) / statistics.median(rates[system])
             note = f"medians: {ratio:.2f}"
             yield of_samples(ratios, topic=topic, what=what, unit="×", at_least=target, note=note)
+    yield from _ceilings(topic, rates)
+
+
+def _ceilings(topic: str, rates: dict[str, list[float]]) -> Iterator[Figure]:
+    """How the fork loop itself fares: no system that forks for each task gets beyond that."""
+    for system in ("dask_cluster", "parsl_htex"):
+        ratios = [mine / other for mine, other in zip(rates["fork_loop"], rates[system])]
+        if ratios:
+            what = f"bare os.fork loop ÷ {TITLES[system]}"
+            yield of_samples(ratios, topic=topic, what=what, unit="×", note="the ceiling of the ratio above")

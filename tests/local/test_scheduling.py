@@ -18,7 +18,8 @@ JOBS = st.lists(
 
 @given(JOBS, st.randoms(use_true_random=False))
 def test_never_over_capacity_never_idle_beside_what_fits_and_in_order(jobs, random) -> None:
-    scheduler = Scheduler(Demand(4, 1))
+    scheduler = Scheduler()
+    scheduler.add_node("a", Demand(4, 1))
     waiting = {}
     for order, (slots, gpus, priority) in enumerate(jobs):
         waiting[order] = (Demand(slots, gpus), -priority)
@@ -27,17 +28,17 @@ def test_never_over_capacity_never_idle_beside_what_fits_and_in_order(jobs, rand
     while waiting or running:
         while (key := scheduler.next()) is not None:
             demand, rank = waiting[key]
-            fitting = [(r, k) for k, (d, r) in waiting.items() if d.fits(scheduler.free)]
+            fitting = [(r, k) for k, (d, r) in waiting.items() if d.fits(scheduler.free("a"))]
             assert (rank, key) == min(fitting)
-            scheduler.take(demand)
+            scheduler.take(scheduler.place(demand), demand)
             scheduler.done_waiting(key)
             del waiting[key]
             running.append(demand)
             assert sum(d.slots for d in running) <= 4
             assert sum(d.gpus for d in running) <= 1
-        assert not any(demand.fits(scheduler.free) for demand, _ in waiting.values())
-        scheduler.give_back(running.pop(random.randrange(len(running))))
-    assert scheduler.free == scheduler.capacity
+        assert not any(demand.fits(scheduler.free("a")) for demand, _ in waiting.values())
+        scheduler.give_back(["a"], running.pop(random.randrange(len(running))))
+    assert scheduler.free("a") == scheduler.capacity("a")
 
 
 def occupy(log: str, name: str, vcpus: int, seconds: float) -> None:

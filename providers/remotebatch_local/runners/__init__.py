@@ -40,6 +40,10 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     image: str | None = None
     memory_limit: int | None = None
     network: str | None = None
+    container_options: dict[str, Any] = {}
+    """Further arguments for the engine's ``create``: volumes and environment are added, others win."""
+    registry_auth: dict[str, str] | None = None
+    """User name and password for the image's registry, as the engine's ``pull`` takes them."""
     gpus: tuple[int, ...] = ()
     """Numbers of the GPUs the task may use."""
 
@@ -55,6 +59,7 @@ class TaskEnd(msgspec.Struct, frozen=True, kw_only=True):
     failure: str | None = None
     """A ``FailureType`` by name where the runner knows it better than the exit code does."""
     message: str = ""
+    container_id: str | None = None
 
 
 class Runner(Protocol):

@@ -19,6 +19,7 @@ from remotebatch_local.runners import TaskEnd, TaskSpec
 
 ROOT_LABEL = "remotebatch.root"
 _KILL = signal.SIGKILL
+_ADDED = frozenset({"volumes", "environment", "labels"})
 
 
 @cache
@@ -189,14 +190,8 @@ class _Run:
 
     def _run(self, write_out: Callable[[bytes], Any], write_err: Callable[[bytes], Any]) -> TaskEnd:
         client, spec = engine(), self._spec
-        try:
-            client.images.get(spec.image)
-        except Exception as error:
-            import docker
-
-            if not isinstance(error, docker.errors.ImageNotFound):
-                raise
-            client.images.pull(spec.image)
+        if (missing := self._get_image(client)) is not None:
+            return TaskEnd(failure="ImageUnavailable", message=missing)
         container = client.containers.create(**self._options())
         with self._lock:
             self._container = container
@@ -219,9 +214,25 @@ class _Run:
         if state["OOMKilled"]:
             limit = f"{spec.memory_limit} bytes" if spec.memory_limit else "what the machine has"
             return TaskEnd(
-                exit_code=code, out_of_memory=True, message=f"the container needed more than {limit}"
+                exit_code=code,
+                out_of_memory=True,
+                message=f"the container needed more than {limit}",
+                container_id=container.id,
             )
-        return TaskEnd(exit_code=code)
+        return TaskEnd(exit_code=code, container_id=container.id)
+
+    def _get_image(self, client: Any) -> str | None:
+        """See that the image is here; tells why it cannot be had."""
+        import docker
+
+        try:
+            client.images.get(self._spec.image)
+        except docker.errors.ImageNotFound:
+            try:
+                client.images.pull(self._spec.image, auth_config=self._spec.registry_auth)
+            except docker.errors.APIError as error:
+                return str(error.explanation or error)
+        return None
 
     def _options(self) -> dict[str, Any]:
         spec = self._spec
@@ -265,6 +276,8 @@ class _Run:
             options["device_requests"] = [
                 DeviceRequest(device_ids=[str(gpu) for gpu in spec.gpus], capabilities=[["gpu"]])
             ]
+        for name, value in spec.container_options.items():
+            options[name] = options[name] | value if name in _ADDED else value
         return options
 
     def _explain_refusal(self, error: Any) -> TaskEnd:
@@ -274,7 +287,10 @@ class _Run:
                 return TaskEnd(
                     exit_code=127, message=f"no program {self._spec.argv[0]!r} in {self._spec.image}"
                 )
-            explanation = f"image {self._spec.image!r} has no python3, which a function needs; {explanation}"
+            if self._spec.call is not None:
+                explanation = (
+                    f"image {self._spec.image!r} has no python3, which a function needs; {explanation}"
+                )
         return TaskEnd(failure="SetupFailed", message=explanation)
 
 

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import os
 import pickle
-import signal
 import socket
 import subprocess
 import time
@@ -22,6 +21,7 @@ from remotebatch_kernel.serve import (
     ENDED,
     FOLLOW,
     FRAME,
+    LEFTOVER_MARK,
     READY,
     RECALL,
     RECALLED,
@@ -37,6 +37,19 @@ _START_LIMIT = 120.0
 _OOM_KILLS_FRESH = 1.0
 _PICKLE_PROTOCOL = 4  # the kernel's Python may be older than ours
 _log = logging.getLogger(__name__)
+
+
+def kill_leftovers(root: str) -> None:
+    """Kill what an agent and its kernels, killed together, left of their tasks."""
+    mark = f"{LEFTOVER_MARK}={root}\0".encode()
+    for name in os.listdir("/proc"):
+        if name.isdigit() and int(name) != os.getpid():
+            try:
+                with open(f"/proc/{name}/environ", "rb") as file:
+                    if mark in file.read() + b"\0":
+                        linux.kill_tree(int(name))
+            except (OSError, ValueError):  # it has ended, or is another user's
+                continue
 
 
 class KernelKey(NamedTuple):
@@ -59,6 +72,7 @@ class ProcessRunner:
         self._kernels: dict[KernelKey, _WarmKernel] = {}  # the one used last comes last
         self._unloadable: set[KernelKey] = set()
         self._kernel_pids: set[int] = set()  # of those that retire as well, until they have ended
+        self._others = set(linux.children(os.getpid()))  # not of our making
         self._running: dict[int, _WarmKernel] = {}
         self._oom_kills, self._oom_kills_read = _oom_kills(), time.monotonic()
 
@@ -133,7 +147,7 @@ class ProcessRunner:
     def _kill_orphans(self) -> None:
         """What a dead warm kernel leaves falls to the agent, a subreaper itself: kill what is no kernel."""
         for pid in linux.children(os.getpid()):
-            if pid not in self._kernel_pids and linux.kill_tree(pid):
+            if pid not in self._kernel_pids | self._others and linux.kill_tree(pid):
                 os.waitpid(pid, 0)
 
     def _kernel_ended(self, kernel: _WarmKernel) -> None:
@@ -176,10 +190,10 @@ class _WarmKernel(asyncio.Protocol):
         self.finished = asyncio.Event()
         self._on_end = on_end
         self._tasks: dict[int, Callable[[TaskEnd], None]] = {}
-        self._began: list[Callable[[], None]] = []  # to be told when the kernel is ready
+        self._began: dict[int, Callable[[], None]] = {}  # to be told when the kernel is ready
         self._recalls: dict[int, Callable[[], None]] = {}
         self._setup_failures: dict[int, str] = {}
-        self._unsent: list[bytes] = []
+        self._held: list[tuple[int, bytes]] = []  # by key: what the kernel gets once it is ready
         self._received = b""
         self._transport: asyncio.WriteTransport | None = None
         loop = asyncio.get_running_loop()
@@ -202,7 +216,7 @@ class _WarmKernel(asyncio.Protocol):
             if self.ready:
                 began()
             else:
-                self._began.append(began)
+                self._began[spec.key] = began
         task = {
             "key": spec.key,
             "directory": spec.directory,
@@ -221,10 +235,15 @@ class _WarmKernel(asyncio.Protocol):
         self._send(RECALL, key, after)
 
     def signal(self, key: int, number: int) -> None:
-        if self.ready or number != signal.SIGKILL:
+        if self.ready:
             self._send(SIGNAL, key, number)
-        else:
-            self._process.kill()  # it is stuck in loading, and hears nothing
+        elif any(key == held for held, _ in self._held):  # it has not begun, and never will
+            self._held = [(held, frame) for held, frame in self._held if held != key]
+            self._began.pop(key, None)
+            self._recalls.pop(key, None)
+            asyncio.get_running_loop().call_soon(self._tasks.pop(key), TaskEnd(signal=number))
+            if not self._tasks:
+                self._process.kill()  # it may be stuck in loading, and would keep others waiting
 
     def close(self) -> None:
         if self._transport is None or not self.ready:
@@ -234,15 +253,14 @@ class _WarmKernel(asyncio.Protocol):
 
     def _send(self, kind: bytes, key: int, number: int = 0, text: bytes = b"") -> None:
         data = FRAME.pack(kind, key, number, len(text)) + text
-        if self._transport is None:
-            self._unsent.append(data)
+        if self._transport is None or not self.ready:
+            self._held.append((key, data))
         elif not self.gone:
             self._transport.write(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.WriteTransport)
         self._transport = transport
-        transport.writelines(self._unsent)
 
     def data_received(self, data: bytes) -> None:
         data = self._received + data
@@ -274,9 +292,12 @@ class _WarmKernel(asyncio.Protocol):
         if kind == READY:
             self.ready = True
             self._start_limit.cancel()
-            began, self._began = self._began, []
-            for tell in began:
-                tell()
+            if self._transport is not None:
+                self._transport.writelines([frame for _, frame in self._held])
+            for began in self._began.values():
+                began()
+            self._held.clear()
+            self._began.clear()
         elif kind == SETUP_FAILED:
             self._setup_failures[key] = text.decode()
         elif kind == RECALLED:

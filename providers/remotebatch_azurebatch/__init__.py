@@ -1,0 +1,1 @@
+"""Runs jobs on Azure Batch and Blob Storage."""

@@ -1,0 +1,1 @@
+"""What happens on the nodes: running tasks, and what surrounds a task's run."""

@@ -1,0 +1,1 @@
+"""The wire models of the Batch data plane, one file per resource."""

@@ -1,0 +1,101 @@
+"""What survives the service: every resource as JSON, in SQLite.
+
+Changes are gathered. A request's are written before it is answered, those that the service makes by
+itself a few times a second; what is lost of the last moments when the service is killed makes tasks
+run again, as after the loss of a node.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from typing import TypeVar
+
+import msgspec
+
+from remotebatch.errors import ProviderError
+from remotebatch_azurebatch.emulator.models.common import encode
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resources (
+    number INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    body BLOB NOT NULL,
+    UNIQUE (kind, key)
+);
+"""
+_SAVE = """
+INSERT INTO resources (kind, key, body) VALUES (?, ?, ?)
+ON CONFLICT (kind, key) DO UPDATE SET body = excluded.body
+"""
+
+Resource = TypeVar("Resource")
+_log = logging.getLogger(__name__)
+
+
+class Ledger:
+    """The resources of one account.
+
+    A key is a path, such as ``job/task``; it sorts and groups nothing but what begins alike.
+
+    :raises ProviderError: if the file was written by another version.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._database = sqlite3.connect(path, isolation_level=None)
+        # without syncing on each commit: what is committed survives the service's death, though the
+        # last commits may not survive the machine's
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = NORMAL")
+        version = self._database.execute("PRAGMA user_version").fetchone()[0]
+        if version not in (0, _SCHEMA_VERSION):
+            raise ProviderError(
+                f"{path} is of version {version}, this remotebatch writes {_SCHEMA_VERSION}; "
+                f"choose another data directory"
+            )
+        self._database.executescript(_SCHEMA + f"PRAGMA user_version = {_SCHEMA_VERSION};")
+        self._changed: dict[tuple[str, str], msgspec.Struct | None] = {}
+
+    def load(self, kind: str, resource: type[Resource]) -> Iterator[tuple[str, Resource]]:
+        """Keys and resources of a kind, in the order in which they were first saved."""
+        decoder = msgspec.json.Decoder(resource)
+        query = "SELECT key, body FROM resources WHERE kind = ? ORDER BY number"
+        for key, body in self._database.execute(query, (kind,)):
+            yield key, decoder.decode(body)
+
+    def save(self, kind: str, key: str, resource: msgspec.Struct) -> None:
+        """Record a resource as it is at the next flush."""
+        self._changed[kind, key] = resource
+
+    def remove(self, kind: str, key: str) -> None:
+        """Forget a resource."""
+        self._changed[kind, key] = None
+
+    def flush(self) -> bool:
+        """Write what has changed; what cannot be written (a full disk) is kept for the next time."""
+        if not self._changed:
+            return True
+        saved = [
+            (*name, encode(resource)) for name, resource in self._changed.items() if resource is not None
+        ]
+        removed = [name for name, resource in self._changed.items() if resource is None]
+        try:
+            self._database.execute("BEGIN")
+            self._database.executemany(_SAVE, saved)
+            self._database.executemany("DELETE FROM resources WHERE kind = ? AND key = ?", removed)
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
+            _log.error("the ledger cannot be written, will try again: %s", error)
+            return False
+        self._changed.clear()
+        return True
+
+    def close(self) -> None:
+        """Flush and close."""
+        self.flush()
+        self._database.close()
