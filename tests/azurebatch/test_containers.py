@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from azure.batch import BatchClient, models
 
-from remotebatch_azurebatch.emulator import Emulator
+from remotebatch_azurebatch.emulator import Emulator, Timings
 from tests.azurebatch.batch import (
     connect,
     new_job,
@@ -26,6 +26,7 @@ from tests.azurebatch.batch import (
 from tests.azurebatch.blobs import container_url, new_container, output, stored
 from tests.azurebatch.registry import Registry
 
+AT_ONCE = Timings(resize=0)
 pytestmark = pytest.mark.operation("create_task", "get_task")
 
 
@@ -97,6 +98,7 @@ def left_containers(emulator: Emulator) -> list[str]:
     return docker("ps", "--all", "--quiet", "--filter", label).split()
 
 
+@pytest.mark.partial("get_task", "containerInfo is told once the container has ended")
 def test_a_task_runs_in_its_image_and_sees_its_node(
     emulator: Emulator, client: BatchClient, node: models.BatchNode, job: str, other_image: str
 ) -> None:
@@ -302,7 +304,7 @@ def test_credentials_of_a_registry_reach_it(client: BatchClient, of_the_pool: bo
 
 def test_as_processes_tasks_run_without_their_image(azurite: str) -> None:
     with (
-        Emulator(storage_connection_string=azurite, runtime="process") as emulator,
+        Emulator(storage_connection_string=azurite, runtime="process", timings=AT_ONCE) as emulator,
         connect(emulator) as client,
     ):
         client.create_pool(container_pool("pool"))
@@ -320,7 +322,10 @@ def test_without_an_engine_a_task_in_a_container_fails_and_others_run(
     azurite: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/no-engine")
-    with Emulator(storage_connection_string=azurite) as emulator, connect(emulator) as client:
+    with (
+        Emulator(storage_connection_string=azurite, timings=AT_ONCE) as emulator,
+        connect(emulator) as client,
+    ):
         client.create_pool(container_pool("pool"))
         job = make_job(client, "pool")
         task = run(client, job, new_task("t", container_settings=settings("image")))

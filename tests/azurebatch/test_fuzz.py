@@ -64,7 +64,7 @@ class Victim:
 
     def send(self, method: str, path: str, **request: Any) -> None:
         """Send a request, and assert that the answer is a proper one."""
-        response = self._http.request(method, path, **request)
+        response = self._http.request(method, self.emulator.endpoint + path, **request)
         assert response.status_code < 500 or response.status_code in (501, 503), response.text
         if response.status_code >= 400 and method != "HEAD":
             error = response.json()
@@ -96,6 +96,8 @@ def victim(azurite: str) -> Iterator[Victim]:
         wire(emulator) as http,
     ):
         yield Victim(emulator, http)
+        emulator.kill()
+        emulator.restart()  # with all that the requests have left behind
         assert http.get("/pools").status_code == 200
         log = (Path(emulator.data) / "service.log").read_text()
         assert " ERROR " not in log, log

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -93,10 +94,12 @@ def test_job_ends_when_its_manager_is_terminated(client: BatchClient, pool: str,
 
 
 @pytest.mark.operation("create_job")
-def test_job_may_outlive_its_manager(client: BatchClient, pool: str, gate: Gate) -> None:
+def test_job_may_outlive_its_manager(client: BatchClient, pool: str, gate: Gate, tmp_path: Path) -> None:
     options = {"all_tasks_complete_mode": models.BatchAllTasksCompleteMode.TERMINATE_JOB}
-    client.create_job(managed_job("outlives", pool, "true", options, kill_job_on_completion=False))
+    managing = Gate(tmp_path / "managing")
+    client.create_job(managed_job("outlives", pool, managing.script(), options, kill_job_on_completion=False))
     client.create_task("outlives", new_task("task", gate.script()))
+    managing.open()
     wait_for_task(client, "outlives", "manager")
     wait_for_task(client, "outlives", "task", "running")
     assert client.get_job("outlives").state == "active"

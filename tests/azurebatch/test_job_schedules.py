@@ -163,6 +163,18 @@ def test_schedules_are_listed_by_their_ids_in_pages(client: BatchClient) -> None
     assert found("state eq 'completed'") == [[]]
 
 
+@pytest.mark.operation("get_job_schedule", "list_job_schedules", "list_jobs_from_schedule")
+@pytest.mark.partial("get_job_schedule", "no statistics are kept, so $expand=stats adds none")
+@pytest.mark.partial("list_job_schedules", "no statistics are kept, so $expand=stats adds none")
+@pytest.mark.partial("list_jobs_from_schedule", "no statistics are kept, so $expand=stats adds none")
+def test_statistics_may_be_asked_for(client: BatchClient) -> None:
+    create_schedule(client, "expanded", {"doNotRunUntil": FAR})
+    assert client.get_job_schedule("expanded", expand=["stats"]).id == "expanded"
+    schedules = client.list_job_schedules(filter="id eq 'expanded'", expand=["stats"])
+    assert [schedule.id for schedule in schedules] == ["expanded"]
+    assert list(client.list_jobs_from_schedule("expanded", expand=["stats"])) == []
+
+
 @pytest.mark.operation("list_jobs_from_schedule")
 def test_jobs_of_a_schedule_are_listed_by_what_is_asked(client: BatchClient) -> None:
     create_schedule(client, "lists", {"recurrenceInterval": "PT1H"})

@@ -105,6 +105,16 @@ def test_exit_codes_and_signals_are_told(client: BatchClient, job: str) -> None:
             }
 
 
+@pytest.mark.partial("create_task", "tasks run as the user of the service, whatever their userIdentity")
+@pytest.mark.partial(
+    "create_task_collection", "tasks run as the user of the service, whatever their userIdentity"
+)
+def test_tasks_run_as_the_user_of_the_service(client: BatchClient, job: str) -> None:
+    somebody = models.UserIdentity(username="somebody")
+    run(client, job, new_task("t", "id -u", user_identity=somebody))
+    assert read_file(client, job, "t").strip() == str(os.getuid())
+
+
 def test_a_command_line_is_not_given_to_a_shell(client: BatchClient, job: str) -> None:
     command = 'printf "%s|" $HOME * "a b" \'c d\' e\\ f ; true'
     run(client, job, models.BatchTaskCreateOptions(id="t", command_line=command))
@@ -163,7 +173,7 @@ def test_a_task_that_is_tried_again_shows_no_end(client: BatchClient, job: str) 
 
 
 def test_a_task_that_runs_too_long_is_killed(client: BatchClient, job: str) -> None:
-    script = "trap : TERM; echo $$; sleep 600 & sleep 600"
+    script = "echo $$; sleep 600 & sleep 600"
     limit = limits(max_wall_clock_time=timedelta(seconds=0.3), max_task_retry_count=3)
     task = run(client, job, new_task("t", script, constraints=limit))
     assert failure(task) == ("UserError", "TaskEnded", "Task Was Ended by User Request")
@@ -171,6 +181,16 @@ def test_a_task_that_runs_too_long_is_killed(client: BatchClient, job: str) -> N
     assert task.execution_info.retry_count == 0
     assert task.execution_info.exit_code not in (None, 0)
     assert not psutil.pid_exists(int(read_file(client, job, "t")))
+
+
+@pytest.mark.operation("replace_task")
+def test_a_limit_that_is_set_while_the_task_runs_counts_from_its_start(client: BatchClient, job: str) -> None:
+    client.create_task(job, new_task("t", "sleep 600"))
+    task = wait_for_task(client, job, "t", "running")
+    task.constraints = limits(max_wall_clock_time=timedelta(seconds=0.1))
+    client.replace_task(job, "t", task)
+    ended = wait_for_task(client, job, "t")
+    assert details(ended)["Message"] == "The maximum execution time configured on the task was exceeded"
 
 
 @pytest.mark.operation("list_task_files")

@@ -158,6 +158,8 @@ def test_ids_are_compared_without_case_and_kept_with_it(client: BatchClient, wai
 
 
 @pytest.mark.operation("create_task")
+@pytest.mark.partial("create_task", "there are no application packages")
+@pytest.mark.partial("create_task_collection", "there are no application packages")
 def test_a_task_that_cannot_be_is_refused(client: BatchClient, waiting: str) -> None:
     bad = [
         models.BatchTaskCreateOptions(id="a b", command_line="true"),
@@ -176,6 +178,9 @@ def test_a_task_that_cannot_be_is_refused(client: BatchClient, waiting: str) -> 
     ]
     for task in bad:
         assert code_of(lambda task=task: client.create_task(waiting, task)) == "InvalidPropertyValue"
+    packages = [models.BatchApplicationPackageReference(application_id="a")]
+    packaged = new_task("t", application_package_references=packages)
+    assert code_of(lambda: client.create_task(waiting, packaged)) == "InvalidApplicationPackageReferences"
     dependent = new_task("t", depends_on=models.BatchTaskDependencies(task_ids=["u"]))
     assert code_of(lambda: client.create_task(waiting, dependent)) == "TaskDependenciesNotSpecifiedOnJob"
     assert code_of(lambda: client.create_task("no-job", new_task("t"))) == "JobNotFound"

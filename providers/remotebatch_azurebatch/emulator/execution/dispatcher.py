@@ -6,7 +6,7 @@ import asyncio
 import heapq
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from remotebatch_azurebatch.emulator.execution.machine import Machine
 from remotebatch_azurebatch.emulator.execution.task_run import TaskRun
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from remotebatch_azurebatch.emulator.state.node import Node
     from remotebatch_azurebatch.emulator.state.pool import Pool
 
-_Queue = tuple[str, Demand]
+_Queue: TypeAlias = "tuple[Job, Demand]"
 
 
 class Dispatcher:
@@ -113,6 +113,11 @@ class Dispatcher:
         """End a running task; without an ending, it waits again."""
         self._runs[task].stop(ending)
 
+    def heed_limit(self, task: Task) -> None:
+        """The time that a task may run has changed."""
+        if task in self._runs:
+            self._runs[task].heed_limit()
+
     def review(self, job: Job) -> None:
         """A job's state, priority or number of parallel tasks has changed."""
         for key in self._queues_of(job):
@@ -140,7 +145,7 @@ class Dispatcher:
         slots = task.slots
         if self._pool is not None and job_manager.runs_alone(task):
             slots = self._pool.resource.task_slots_per_node or 1
-        return task.job.key, Demand(slots, nodes=task.instances, barred=self._barred(task))
+        return task.job, Demand(slots, nodes=task.instances, barred=self._barred(task))
 
     def _barred(self, task: Task) -> frozenset[str]:
         """Nodes where a task must not go."""
@@ -150,7 +155,7 @@ class Dispatcher:
         return unfit
 
     def _queues_of(self, job: Job) -> list[_Queue]:
-        return [key for key in self._queues if key[0] == job.key]
+        return [key for key in self._queues if key[0] is job]
 
     def _queue_anew(self, keys: Iterable[_Queue]) -> None:
         """Put those that wait where they belong now."""
@@ -210,7 +215,7 @@ class Dispatcher:
         self._queued.discard(task)
         places = self._scheduler.place(demand, _preferred(task))
         self._scheduler.take(places, demand)
-        self._running_of[job] = self._running_of.get(job, 0) + 1
+        self._count_run(job, 1)
         nodes = [pool.nodes[place] for place in places]
         directory = nodes[0].task_directory(job.resource.id, task.resource.id)
         run = TaskRun(task, nodes, self._machine, after=self._ending.get(directory))
@@ -227,9 +232,7 @@ class Dispatcher:
             if self._ending.get(run.directory) is run:
                 del self._ending[run.directory]
             self._scheduler.give_back([node.key for node in run.nodes], demand)
-            self._running_of[job] -= 1
-            if not self._running_of[job]:
-                del self._running_of[job]
+            self._count_run(job, -1)
             run.over.set()
         if run.is_unprepared:
             self._queue_anew(self._queues_of(job))  # no more of them are to start there
@@ -238,6 +241,12 @@ class Dispatcher:
         else:
             job.enqueue(task)
         self.review(job)
+
+    def _count_run(self, job: Job, by: int) -> None:
+        running = self._running_of.pop(job, 0) + by
+        if running:
+            self._running_of[job] = running
+        job.life.note_running(running)
 
     def _preempt(self, pool: Pool) -> None:
         """Make room for the first that waits, at the cost of tasks that matter less and may be put back."""

@@ -50,6 +50,7 @@ class TaskRun:
         self._stopped = asyncio.Event()
         self._wanted: Ending | None = None  # how it is to end, if it was stopped; None to wait again
         self._attempt: Attempt | None = None
+        self._began: float | None = None  # by the loop's clock, while its time counts
         self._limit: asyncio.TimerHandle | None = None
         self._forgotten = False
         job_id, task_id = task.job.resource.id, task.resource.id
@@ -90,6 +91,17 @@ class TaskRun:
             else:
                 self._attempt.stop()
 
+    def heed_limit(self) -> None:
+        """See that the task is stopped when it has run for as long as it may by now."""
+        if self._limit is not None:
+            self._limit.cancel()
+            self._limit = None
+        limit = self.task.wall_clock_limit
+        if limit is not None and self._began is not None:
+            loop = asyncio.get_running_loop()
+            due = self._began + min(limit, _LONGEST_TIMER)
+            self._limit = loop.call_at(due, self.stop, Ending.failed(wall_clock_exceeded()))
+
     def forget_files(self) -> None:
         """Remove what it has written when it is over: the task is deleted."""
         self._forgotten = True
@@ -103,7 +115,7 @@ class TaskRun:
             try:
                 ending = await self._ending()
             finally:
-                self._disarm_limit()
+                self._end_time()
                 if self._instances is not None:
                     await self._instances.end()
             if ending is not None:
@@ -144,8 +156,8 @@ class TaskRun:
             if ending is None or not self.task.may_retry(ending):
                 break
             self.task.retry()
-            self._arm_limit()
-        self._disarm_limit()
+            self._begin_time()
+        self._end_time()
         if ending is not None and not self._forgotten:
             ending = await self._store_outputs(ending)
         return ending
@@ -162,7 +174,7 @@ class TaskRun:
                 return False
             self._environment = visits[0].variables() | self._environment
         task.start(self._info)
-        self._arm_limit()
+        self._begin_time()
         return True
 
     async def _get_ready(self) -> None:
@@ -205,7 +217,11 @@ class TaskRun:
             )
         )
         self._attempt.start()
-        end = await self._attempt.end()
+        try:
+            end = await self._attempt.end()
+        except asyncio.CancelledError:  # the service ends
+            self._attempt.kill()
+            raise
         if self.is_stopping:
             wanted = self._wanted
             return None if wanted is None else Ending(end.exit_code, wanted.failure, end.container)
@@ -257,15 +273,11 @@ class TaskRun:
             raise _Stopped
         return doing.result()
 
-    def _arm_limit(self) -> None:
-        """Stop the task when it has run for as long as it may, counted from its start or retry."""
-        self._disarm_limit()
-        limit = self.task.wall_clock_limit
-        if limit is not None:
-            self._limit = asyncio.get_running_loop().call_later(
-                min(limit, _LONGEST_TIMER), self.stop, Ending.failed(wall_clock_exceeded())
-            )
+    def _begin_time(self) -> None:
+        """The time that the task may run begins with its start, and anew with each retry."""
+        self._began = asyncio.get_running_loop().time()
+        self.heed_limit()
 
-    def _disarm_limit(self) -> None:
-        if self._limit is not None:
-            self._limit.cancel()
+    def _end_time(self) -> None:
+        self._began = None
+        self.heed_limit()

@@ -132,7 +132,7 @@ class Visit:
             self._preparing = self._job.account.spawn(self._run_preparation(task))
         if task.wait_for_success is False:
             return True
-        if self._preparing is not None:
+        if self._preparing is not None and not self._preparing.done():
             await asyncio.wait([self._preparing])  # it goes on when the task that waits here does not
         info = self.status.job_preparation_task_execution_info
         return info is not None and info.result is TaskResult.SUCCESS

@@ -316,6 +316,10 @@ class Subtasks(Model):
     value: list[Subtask]
 
 
+class Mark(Model):
+    """That there is something to know of a task; what it is, the ledger tells by its kind."""
+
+
 NEVER_RUN = TaskExecutionInfo(retry_count=0, requeue_count=0)
 DEFAULT_CONSTRAINTS = TaskConstraints(
     max_wall_clock_time=FOREVER, retention_time="P7D", max_task_retry_count=0

@@ -18,7 +18,7 @@ from remotebatch_azurebatch.emulator.models import pools as pool_models
 from remotebatch_azurebatch.emulator.models import schedules as schedule_models
 from remotebatch_azurebatch.emulator.models import tasks as task_models
 from remotebatch_azurebatch.emulator.state import job_pool
-from remotebatch_azurebatch.emulator.state.job import Job
+from remotebatch_azurebatch.emulator.state.job import MARKS, Job
 from remotebatch_azurebatch.emulator.state.ledger import Ledger
 from remotebatch_azurebatch.emulator.state.pool import Pool
 from remotebatch_azurebatch.emulator.state.retention import Retention
@@ -170,6 +170,7 @@ class Account:
         job.dispatcher.remove_job_files(job)
         for task in job.tasks.values():
             job.forget_task(task)
+        job.forget_marks()
         self.ledger.remove("job", job.key)
 
     def forget_pool(self, pool: Pool) -> None:
@@ -200,6 +201,11 @@ class Account:
             of_job = self.jobs[job_key].tasks if job_key in self.jobs else {}
             if task_key in of_job and of_job[task_key].is_completed:  # else they are of a run before
                 of_job[task_key].subtasks = subtasks.value
+        for kind in MARKS:
+            for key, _ in self.ledger.load(kind, task_models.Mark):
+                job_key, _, task_key = key.rpartition("/")
+                if job_key in self.jobs:
+                    self.jobs[job_key].restore_mark(kind, task_key)
         for key, visit in self.ledger.load("visit", job_task_models.JobPreparationAndReleaseStatus):
             job_key, _, node_key = key.rpartition("/")
             if job_key in self.jobs:

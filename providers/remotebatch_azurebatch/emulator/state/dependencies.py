@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from remotebatch_azurebatch.emulator.errors import BatchServiceError
 from remotebatch_azurebatch.emulator.models import tasks as models
@@ -21,12 +21,19 @@ class Dependencies:
         self._satisfied: set[str] = set()
         self._waiting: dict[str, dict[Task, None]] = {}  # in the order in which they came
 
-    def add(self, task: Task) -> None:
-        """Note what a new task has to wait for."""
+    def add(self, task: Task, satisfied: Container[str] = ()) -> None:
+        """Note what a new task has to wait for.
+
+        :param satisfied: keys of tasks that it need not wait for, though they are gone.
+        """
         for key in _named(task.resource.depends_on):
-            if key not in self._satisfied:
+            if key not in self._satisfied and key not in satisfied:
                 self._waiting.setdefault(key, {})[task] = None
                 task.dependencies_left += 1
+
+    def is_satisfied_by(self, task: Task) -> bool:
+        """Whether a task has ended as those that depend on it want it."""
+        return task.key in self._satisfied
 
     def satisfy(self, task: Task) -> list[Task]:
         """A task has ended as those that depend on it want it; tells which of them need wait no more."""

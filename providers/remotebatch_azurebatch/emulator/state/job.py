@@ -31,6 +31,12 @@ _REFUSALS = {
 _WHEN_ALL_COMPLETE = models.OnAllTasksComplete
 
 
+_ENDED, _SATISFIED = "ended", "satisfied"
+MARKS = (_ENDED, _SATISFIED)
+"""What is recorded of tasks beside their resources: that a running one is to end at somebody's request,
+and that a deleted one had ended as those that depend on it wanted."""
+
+
 class Job:
     """A job of the account."""
 
@@ -39,6 +45,7 @@ class Job:
         self.resource = resource
         self.tasks: dict[str, Task] = {}
         self.counts = Counts()
+        self._marks: dict[str, set[str]] = {kind: set() for kind in MARKS}
         self.visits = Visits(self)
         """The nodes that it has been to, for its preparation and release tasks."""
         self.life = JobLife(self)
@@ -119,6 +126,7 @@ class Job:
         task = Task(self, resource, self.account.next_sequence())
         self.tasks[key] = task
         self.counts.add(task)
+        self._forget(_SATISFIED, key)
         self._dependencies.add(task)
         self.save_task(task)
         self.enqueue(task)
@@ -154,9 +162,10 @@ class Job:
         self.counts.remove(task)
         if self.dispatcher.runs(task):
             self.dispatcher.stop(task, Ending.failed(ended_by_user()))
-            self.life.note_running(self.counts.running)
         else:
             self.dispatcher.withdraw(task)
+        if self._dependencies.is_satisfied_by(task):
+            self._remember(_SATISFIED, task)  # those that waited for it do so no more, restart or not
         self._dependencies.forget(task)
         self.dispatcher.remove_files(task)
         self.forget_task(task)
@@ -167,12 +176,12 @@ class Job:
         if self.tasks.get(task.key) is not task:
             return  # deleted meanwhile
         self.counts.turn(task, before)
-        self.life.note_running(self.counts.running)
 
     def note_end(self, task: Task) -> None:
         """A task has come to its end, and all is recorded: do what the job does about it."""
         if self.tasks.get(task.key) is not task:
             return
+        self._forget(_ENDED, task.key)
         if self.resource.uses_task_dependencies and exit_conditions.satisfies_dependents(task):
             for freed in self._dependencies.satisfy(task):
                 self.enqueue(freed)
@@ -212,8 +221,15 @@ class Job:
                 subtasks = task_models.Subtasks(value=task.subtasks)
                 self.account.ledger.save("subtasks", f"{self.key}/{task.key}", subtasks)
 
+    def forget_marks(self) -> None:
+        """Drop what is recorded of tasks beside their resources: the job is gone."""
+        for kind, keys in self._marks.items():
+            for key in list(keys):
+                self._forget(kind, key)
+
     def forget_task(self, task: Task) -> None:
         """Drop the record of a task."""
+        self._forget(_ENDED, task.key)
         for kind in ("task", "subtasks") if task.subtasks else ("task",):
             self.account.ledger.remove(kind, f"{self.key}/{task.key}")
 
@@ -267,22 +283,39 @@ class Job:
             for task in self.tasks.values():
                 if task.is_completed and exit_conditions.satisfies_dependents(task):
                     self._dependencies.satisfy(task)
+        ended = []
         for task in self.tasks.values():
-            if task.is_running and self.state is State.TERMINATING:
+            if task.is_running and (self.state is State.TERMINATING or task.key in self._marks[_ENDED]):
                 task.complete(Ending.failed(ended_by_user()))
+                ended.append(task)
             elif task.is_running:
                 task.requeue()
             if not task.is_completed:
-                self._dependencies.add(task)
+                self._dependencies.add(task, self._marks[_SATISFIED])
                 self.enqueue(task)
         self.life.resume()
+        for task in ended:
+            self.note_end(task)
         self.end_if_done()
 
     def save(self) -> None:
         """Record the job itself."""
         self.account.ledger.save("job", self.key, self.resource)
 
+    def restore_mark(self, kind: str, task_key: str) -> None:
+        """Take back from the ledger what is known of a task beside its resource."""
+        self._marks[kind].add(task_key)
+
     # -- within -----------------------------------------------------------------------------
+
+    def _remember(self, kind: str, task: Task) -> None:
+        self._marks[kind].add(task.key)
+        self.account.ledger.save(kind, f"{self.key}/{task.key}", task_models.Mark())
+
+    def _forget(self, kind: str, task_key: str) -> None:
+        if task_key in self._marks[kind]:
+            self._marks[kind].remove(task_key)
+            self.account.ledger.remove(kind, f"{self.key}/{task_key}")
 
     def _with_own_retries(self, add: task_models.TaskAdd) -> task_models.TaskAdd:
         """A task that says nothing of retries has as many as its job says."""
@@ -295,6 +328,7 @@ class Job:
     def _end_task(self, task: Task) -> None:
         ending = Ending.failed(ended_by_user())
         if self.dispatcher.runs(task):
+            self._remember(_ENDED, task)
             self.dispatcher.stop(task, ending)
         else:
             self.dispatcher.withdraw(task)

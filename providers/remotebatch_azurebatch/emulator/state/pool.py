@@ -126,8 +126,8 @@ class Pool:
         for name, value in changes.items():
             setattr(self.resource, name, value)
         models.fill_pool(self.resource)
-        if "task_scheduling_policy" in changes:
-            self.dispatcher.attach(self)
+        if not self.nodes:
+            self.dispatcher.attach(self)  # what it may do, and for whom, may be another thing now
         touch(self.resource)
         self.save()
 

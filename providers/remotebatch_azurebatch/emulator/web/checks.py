@@ -73,8 +73,7 @@ def check_pool_properties(
         _check_settings(start_task.environment_settings)
         _check_command("startTask.commandLine", start_task.command_line, start_task.container_settings)
     check_metadata(metadata)
-    if packages:  # the account has no applications, so none can be referred to
-        raise BatchServiceError("InvalidApplicationPackageReferences")
+    _check_packages(packages)
 
 
 def check_job(add: job_models.JobAdd) -> None:
@@ -144,6 +143,7 @@ def check_task(add: task_models.TaskAdd) -> None:
     _check_command("commandLine", add.command_line, add.container_settings)
     _check_files("resourceFiles", add.resource_files)
     _check_outputs(add.output_files)
+    _check_packages(add.application_package_references)
     _check_settings(add.environment_settings)
     instances = add.multi_instance_settings
     if instances is not None:
@@ -168,6 +168,11 @@ def _check_ids(
 def _check_command(name: str, command_line: str, container: object) -> None:
     if not command_line.strip() and container is None:
         raise _invalid(name, "A command line is needed where no container brings one.")
+
+
+def _check_packages(packages: Iterable[ApplicationPackageReference] | None) -> None:
+    if packages:  # the account has no applications, so none can be referred to
+        raise BatchServiceError("InvalidApplicationPackageReferences")
 
 
 def _check_files(name: str, files: Iterable[ResourceFile] | None) -> None:

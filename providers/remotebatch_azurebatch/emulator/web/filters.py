@@ -19,12 +19,14 @@ _DEEPEST = 100  # levels of `and`, `or` and `not` within each other; far below w
 
 
 def compile_filter(text: str, kind: str) -> Filter:
-    """A function that tells whether a resource passes the filter; `kind` is one of `filterable.LISTS`.
+    """A function that tells whether a resource passes the filter; lists of some kinds have none.
 
     A comparison with a property that the resource does not have is false, whatever the operator.
 
     :raises BatchServiceError: if the filter cannot be read, or asks for what Azure does not allow.
     """
+    if kind not in LISTS:
+        raise BatchServiceError("UnsupportedQueryParameter", QueryParameterName="$filter")
     try:
         return _compile(text.strip(), kind)
     except ODataException:

@@ -95,6 +95,7 @@ def replace_task(call: Call) -> Answer:
     task.resource.constraints = models.task_constraints(body.constraints)
     touch(task.resource)
     task.job.save_task(task)
+    task.job.dispatcher.heed_limit(task)
     return call.changed(task.resource)
 
 
