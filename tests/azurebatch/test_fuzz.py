@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from azure.batch import models
+from azure.batch import BatchClient, models
 from azure.core.exceptions import HttpResponseError
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -36,26 +36,26 @@ some = settings(max_examples=100, deadline=None, derandomize=True, database=None
 class Victim:
     """An emulator that gets such requests, and whose answers are looked at."""
 
-    def __init__(self, emulator: Emulator, http: httpx.Client) -> None:
+    def __init__(self, emulator: Emulator, http: httpx.Client, client: BatchClient) -> None:
         self.emulator = emulator
         self._http = http
+        self._client = client
         self.node_id = ""
         self.restore()
 
     def restore(self) -> None:
         """Make what requests are about, as far as it is not there."""
-        with connect(self.emulator) as client:
-            makers: list[Callable[[], None]] = [
-                lambda: client.create_pool(new_pool(THERE)),
-                lambda: client.create_job(new_job(THERE, THERE)),
-                lambda: client.create_task(THERE, new_task(THERE, "echo out")),
-                lambda: client.create_job_schedule(_schedule()),
-            ]
-            for make in makers:
-                with suppress(HttpResponseError):  # it is there, or is just being deleted
-                    make()
-            with suppress(HttpResponseError):
-                self.node_id = next((node.id or "" for node in client.list_nodes(THERE)), THERE)
+        makers: list[Callable[[], None]] = [
+            lambda: self._client.create_pool(new_pool(THERE)),
+            lambda: self._client.create_job(new_job(THERE, THERE)),
+            lambda: self._client.create_task(THERE, new_task(THERE, "echo out")),
+            lambda: self._client.create_job_schedule(_schedule()),
+        ]
+        for make in makers:
+            with suppress(HttpResponseError):  # it is there, or is just being deleted
+                make()
+        with suppress(HttpResponseError):
+            self.node_id = next((node.id or "" for node in self._client.list_nodes(THERE)), THERE)
 
     def path(self, operation: Operation, file: str = "stdout.txt") -> str:
         """The path of an operation on what is there."""
@@ -72,7 +72,7 @@ class Victim:
             assert error["message"]["value"]
             if error["code"] == "JobCompleted":
                 self._http.delete(f"/jobs/{THERE}")
-            if re.search("NotFound|Completed", error["code"]):
+            if re.fullmatch("(Pool|Node|Job|Task|JobSchedule)(NotFound|Completed)", error["code"]):
                 self.restore()
 
 
@@ -94,8 +94,9 @@ def victim(azurite: str) -> Iterator[Victim]:
             quotas=Quotas(pools=10_000, active_jobs=10_000, nodes=50),
         ) as emulator,
         wire(emulator) as http,
+        connect(emulator) as client,
     ):
-        yield Victim(emulator, http)
+        yield Victim(emulator, http, client)
         emulator.kill()
         emulator.restart()  # with all that the requests have left behind
         assert http.get("/pools").status_code == 200

@@ -26,7 +26,7 @@ def emulator(azurite: str) -> Iterator[Emulator]:
 def seen(emulator: Emulator) -> dict[str, Any]:
     """What the client saw, step by step."""
     python = environment("azure-batch-14") / "python"
-    command = [python, _SCRIPT, emulator.endpoint, emulator.account, emulator.key]
+    command = [str(python), str(_SCRIPT), emulator.endpoint, emulator.account, emulator.key]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=150)
     assert ended.returncode == 0, ended.stderr
     found: dict[str, Any] = json.loads(ended.stdout)

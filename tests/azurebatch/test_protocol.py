@@ -127,8 +127,8 @@ class Tokens:
 
 
 @pytest.fixture(scope="module")
-def secure() -> Iterator[Emulator]:
-    with Emulator(https=True) as emulator:
+def secure(azurite: str) -> Iterator[Emulator]:
+    with Emulator(https=True, storage_connection_string=azurite) as emulator:
         yield emulator
 
 

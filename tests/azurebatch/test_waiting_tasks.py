@@ -87,3 +87,16 @@ def test_task_that_was_to_end_does_not_run_again_after_a_crash(
     ended = wait_for_task(client, "ending", "stubborn")
     assert ended.execution_info.failure_info.code == "TaskEnded"
     assert ended.execution_info.requeue_count == 0
+
+
+@pytest.mark.operation("create_task")
+def test_task_that_kills_what_runs_it_fails_in_the_end_and_takes_no_other_with_it(
+    client: BatchClient, gate: Gate
+) -> None:
+    client.create_job(new_job("killer", "pool"))
+    client.create_task("killer", new_task("neighbour", gate.script()))
+    client.create_task("killer", new_task("killer", "kill -9 $PPID; sleep 60"))
+    failed = wait_for_task(client, "killer", "killer")
+    assert failed.execution_info.failure_info.code == "TaskLost"
+    gate.open()
+    assert wait_for_task(client, "killer", "neighbour").execution_info.exit_code == 0

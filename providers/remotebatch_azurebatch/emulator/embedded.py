@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import tempfile
 from typing import Literal
@@ -16,6 +15,7 @@ from remotebatch_azurebatch.emulator.addresses import PortTaken, free_ports
 from remotebatch_azurebatch.emulator.certificate import certificate_in
 from remotebatch_azurebatch.emulator.configuration import ACCOUNT, KEY, Configuration, Quotas, Timings
 from remotebatch_azurebatch.emulator.directory import DataDirectory
+from remotebatch_azurebatch.emulator.execution.removal import remove
 
 _TRIES = 3
 
@@ -162,4 +162,4 @@ class Emulator:
 
     def _remove_data(self) -> None:
         if not self._keep:
-            shutil.rmtree(self.data)
+            remove(self.data)

@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +29,7 @@ processes to inherit that must have ended before the next service starts; and wh
 requests are answered."""
 
 _STOP_TIMEOUT = 15.0
+_THREADS_TIMEOUT = 2.0
 
 
 def host(arguments: list[str], serve: Serve) -> None:
@@ -43,7 +45,23 @@ def host(arguments: list[str], serve: Serve) -> None:
     try:
         _Host(DataDirectory(options.data), options.lock, options.attached).run(serve)
     except RemoteBatchError as error:
-        sys.exit(str(error))
+        _leave(str(error))
+    _leave()
+
+
+def _leave(message: str | None = None) -> None:
+    """End the process, even where a thread waits for what never comes."""
+    until = time.monotonic() + _THREADS_TIMEOUT
+    others = [one for one in threading.enumerate() if one is not threading.current_thread()]
+    for thread in others:
+        if not thread.daemon:
+            thread.join(max(until - time.monotonic(), 0))
+    if not any(thread.is_alive() for thread in others if not thread.daemon):
+        sys.exit(message)
+    if message is not None:
+        print(message, file=sys.stderr, flush=True)
+    logging.shutdown()
+    os._exit(0 if message is None else 1)
 
 
 class _Host:

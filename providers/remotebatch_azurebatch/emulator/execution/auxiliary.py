@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import dataclass, field, replace
 
 from remotebatch_azurebatch.emulator.execution import resource_files
 from remotebatch_azurebatch.emulator.execution.failures import (
@@ -14,9 +14,12 @@ from remotebatch_azurebatch.emulator.execution.failures import (
     nonzero_exit_code,
     wall_clock_exceeded,
 )
-from remotebatch_azurebatch.emulator.execution.machine import Attempt, Command, Machine
+from remotebatch_azurebatch.emulator.execution.machine import MOST_LOSSES, Attempt, Command, Machine
+from remotebatch_azurebatch.emulator.execution.transfers import Transfer, TransferStopped
 from remotebatch_azurebatch.emulator.models.files import ResourceFile
 from remotebatch_azurebatch.emulator.state.task import Ending
+
+_LONGEST_TIMER = 1e7  # seconds; the event loop takes no much longer ones
 
 
 @dataclass
@@ -29,31 +32,61 @@ class Auxiliary:
     most_retries: int = 0
     """How often it is tried again when it fails; -1 for ever."""
     limit: float | None = None
-    """Seconds that it may take."""
+    """Seconds that it may take, with its files and its retries."""
     note_retry: Callable[[], None] = lambda: None
+    _due: float | None = field(default=None, init=False)
+    """When it has to be over, by the loop's clock."""
 
     async def run(self) -> Ending:
         """Run it to its end, with its retries. Cancelled, it leaves nothing running."""
+        if self.limit is not None:
+            self._due = asyncio.get_running_loop().time() + min(self.limit, _LONGEST_TIMER)
         try:
             os.makedirs(self.command.wd, exist_ok=True)
-            await asyncio.get_running_loop().run_in_executor(
-                self.machine.transfers,
-                partial(resource_files.fetch, self.files, self.command.wd, self.machine.storage),
-            )
+            await self._fetch_files()
             tries = 0
             while True:
                 ending = await self._once()
-                if ending.succeeded or tries == self.most_retries:
+                if ending.succeeded or tries == self.most_retries or self._time_left() == 0:
                     return ending
                 tries += 1
                 self.note_retry()
         except TaskFailure as failure:
             return Ending.failed(failure)
+        except TransferStopped:
+            return Ending.failed(wall_clock_exceeded())
         except OSError as error:
             return Ending.failed(TaskFailure("ResourceDirectoryCreateFailed", Message=str(error)))
 
+    async def _fetch_files(self) -> None:
+        def work(stop: threading.Event) -> None:
+            resource_files.fetch(self.files, self.command.wd, self.machine.storage, stop)
+
+        def begun(transfer: Transfer) -> None:
+            if self._due is not None:
+                timers.append(asyncio.get_running_loop().call_at(self._due, transfer.stop))
+
+        timers: list[asyncio.TimerHandle] = []
+        try:
+            await self.machine.transfers.carry_out(work, begun)
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _time_left(self) -> float | None:
+        return None if self._due is None else max(self._due - asyncio.get_running_loop().time(), 0)
+
     async def _once(self) -> Ending:
-        attempt = self.machine.attempt(self.command)
+        """One try; what ran it may go away a few times."""
+        for losses in range(MOST_LOSSES + 1):
+            ending = await self._attempt(replace(self.command, alone=losses > 0))
+            if ending is not None:
+                return ending
+        raise TaskFailure("TaskLost")
+
+    async def _attempt(self, command: Command) -> Ending | None:
+        """How the command ended; None if what ran it has gone away."""
+        attempt = self.machine.attempt(command)
         attempt.start()
         try:
             in_time = await self._in_time(attempt)
@@ -63,7 +96,7 @@ class Auxiliary:
             await attempt.end()
             raise
         if end.lost:
-            return await self._once()
+            return None
         if end.failure is not None:
             raise end.failure
         if not in_time:
@@ -74,7 +107,7 @@ class Auxiliary:
 
     async def _in_time(self, attempt: Attempt) -> bool:
         try:
-            await asyncio.wait_for(attempt.end(), self.limit)
+            await asyncio.wait_for(attempt.end(), self._time_left())
         except (TimeoutError, asyncio.TimeoutError):
             attempt.stop()
             return False

@@ -36,6 +36,7 @@ class Dispatcher:
         self._runs: dict[Task, TaskRun] = {}
         self._running_of: dict[Job, int] = {}
         self._ending: dict[str, TaskRun] = {}  # of deleted tasks, by their directory
+        self._losses: dict[Task, int] = {}  # of tasks that were lost and wait again
         self._due = False
 
     # -- the pool and its nodes --------------------------------------------------------------
@@ -218,7 +219,8 @@ class Dispatcher:
         self._count_run(job, 1)
         nodes = [pool.nodes[place] for place in places]
         directory = nodes[0].task_directory(job.resource.id, task.resource.id)
-        run = TaskRun(task, nodes, self._machine, after=self._ending.get(directory))
+        losses = self._losses.pop(task, 0)
+        run = TaskRun(task, nodes, self._machine, self._ending.get(directory), losses)
         self._runs[task] = run
         pool.account.spawn(self._carry_out(run, demand))
         self._list(key, job)
@@ -239,6 +241,8 @@ class Dispatcher:
         if ended:
             job.note_end(task)
         else:
+            if run.losses:
+                self._losses[task] = run.losses
             job.enqueue(task)
         self.review(job)
 

@@ -100,6 +100,10 @@ _RUN = {
         "FailureExitCode": "The task exited with an exit code representing a failure",
         "TaskEnded": "Task Was Ended by User Request",
     },
+    ErrorCategory.SERVER_ERROR: {
+        # not one of Azure's: there a node goes away, here the program that starts its tasks does
+        "TaskLost": "What ran the task went away each time that it was tried",
+    },
 }
 
 _AFTER_THE_RUN = {
@@ -116,10 +120,16 @@ _AFTER_THE_RUN = {
     },
 }
 
+_ANY_TIME = {
+    ErrorCategory.SERVER_ERROR: {
+        "InternalError": "The service encountered an internal error while it carried out the task",
+    },
+}
+
 FAILURES: Final[Mapping[str, tuple[ErrorCategory, str]]] = MappingProxyType(
     {
         code: (category, message)
-        for stage in (_BEFORE_THE_RUN, _RUN, _AFTER_THE_RUN)
+        for stage in (_BEFORE_THE_RUN, _RUN, _AFTER_THE_RUN, _ANY_TIME)
         for category, messages in stage.items()
         for code, message in messages.items()
     }

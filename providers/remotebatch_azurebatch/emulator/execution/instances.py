@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
+import threading
 from contextlib import suppress
 
 from remotebatch_azurebatch.emulator.execution import command_line, resource_files
@@ -52,13 +53,15 @@ class Instances:
         """What an instance is told besides what every task is told."""
         return instance_variables(self._nodes, number, self.directories[number])
 
-    def fetch_files(self) -> None:
+    def fetch_files(self, stop: threading.Event) -> None:
         """Place the files that all instances want, on every node.
 
+        :param stop: set once it is to end.
         :raises TaskFailure: for the first that cannot be had.
         """
         for directory in self.directories:
-            resource_files.fetch(self._settings.common_resource_files or (), directory, self._machine.storage)
+            files = self._settings.common_resource_files or ()
+            resource_files.fetch(files, directory, self._machine.storage, stop)
 
     async def coordinate(self) -> Ending | None:
         """Run all coordination commands; tells how the task ends if one of them fails.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import os
 import shutil
 import signal
 import sys
+import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,9 +18,10 @@ from typing import Any
 from remotebatch.errors import ProviderError
 from remotebatch.kernel_archive import kernel_archive, kernel_digest
 from remotebatch_azurebatch.emulator.configuration import Configuration
-from remotebatch_azurebatch.emulator.execution import command_line, container_options
+from remotebatch_azurebatch.emulator.execution import command_line, container_options, removal
 from remotebatch_azurebatch.emulator.execution.failures import TaskFailure
 from remotebatch_azurebatch.emulator.execution.storage import Storage
+from remotebatch_azurebatch.emulator.execution.transfers import Transfers
 from remotebatch_azurebatch.emulator.models.containers import (
     ContainerHostDataPath,
     ContainerInfo,
@@ -33,9 +36,15 @@ from remotebatch_local.runners.containers import ContainerRunner
 from remotebatch_local.runners.processes import ProcessRunner
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_TRANSFERS = 16
+_REMOVERS = 2
+_TRASH = "trash"
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
 _CONTAINER_FAILURES = {"ImageUnavailable": "ContainerInvalidImage", "SetupFailed": "ContainerInvalidSettings"}
+_log = logging.getLogger(__name__)
+
+
+MOST_LOSSES = 3
+"""How often what runs a command may go away before that counts as the command's fault."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,8 @@ class Command:
     container: ContainerSettings | None = None
     registries: Sequence[ContainerRegistry] = ()
     """Those that the node knows the credentials for."""
+    alone: bool = False
+    """It was lost before: it shares nothing any more, lest it takes others with it."""
     log_directory: str | None = None
     """Where stdout.txt and stderr.txt go, if not to the task's directory."""
 
@@ -170,8 +181,8 @@ class Machine:
     def __init__(self, configuration: Configuration, lock_descriptor: int, storage: Storage) -> None:
         self.configuration = configuration
         self.storage = storage
-        self.transfers = ThreadPoolExecutor(_TRANSFERS, "transfer")
-        """Threads for what goes to and comes from storage."""
+        self.transfers = Transfers()
+        self._removers = ThreadPoolExecutor(_REMOVERS, "removal")
         self._processes = ProcessRunner(lock_descriptor)
         self._containers = ContainerRunner(configuration.data)
         self._keys = itertools.count(1)
@@ -180,9 +191,8 @@ class Machine:
             with open(f"{self._kernel}.new", "wb") as file:
                 file.write(kernel_archive())
             os.replace(file.name, self._kernel)
-        self._trash = os.path.join(configuration.data, "trash")
-        shutil.rmtree(self._trash, ignore_errors=True)  # of a service before this one
-        os.mkdir(self._trash)
+        self._trash = os.path.join(configuration.data, _TRASH)
+        self._begin_trash()
 
     def next_key(self) -> int:
         """A name for a run."""
@@ -208,20 +218,34 @@ class Machine:
         return _ContainerAttempt(self._containers, spec) if in_container else Attempt(self._processes, spec)
 
     def discard(self, directories: Iterable[str]) -> None:
-        """Remove directories; others may take their places at once."""
+        """Remove directories; others may take their places at once. What cannot be removed stays."""
         for directory in directories:
-            doomed = os.path.join(self._trash, str(self.next_key()))
+            doomed = os.path.join(self._trash, uuid.uuid4().hex)
             try:
-                os.rename(directory, doomed)
+                removal.move(directory, doomed)
             except FileNotFoundError:
                 continue
-            self.transfers.submit(shutil.rmtree, doomed, ignore_errors=True)
+            except OSError as error:
+                _log.warning("%s stays: %s", directory, error)
+                continue
+            self._removers.submit(removal.remove, doomed)
 
     async def close(self) -> None:
         """End everything."""
+        self.transfers.close()
         await self._processes.close()
         await self._containers.close()
-        self.transfers.shutdown(cancel_futures=True)
+        self._removers.shutdown(wait=False, cancel_futures=True)
+
+    def _begin_trash(self) -> None:
+        """Begin with an empty directory for it; what a service before this one left goes meanwhile."""
+        data = self.configuration.data
+        if os.path.lexists(self._trash):
+            removal.move(self._trash, f"{self._trash}-{uuid.uuid4().hex}")
+        os.mkdir(self._trash)
+        for name in os.listdir(data):
+            if name.startswith(f"{_TRASH}-"):
+                self._removers.submit(removal.remove, os.path.join(data, name))
 
     def _in_process(self, command: Command) -> dict[str, Any]:
         if command.container is not None and not command.command_line.strip():
@@ -240,11 +264,13 @@ class Machine:
             raise TaskFailure("CommandLaunchFailed", Message=f"{argv[0]!r} cannot be executed")
         return {
             "argv": [program, *argv[1:]],
-            # the same for all, so that all are forked from one warm kernel
+            # the same for all of a node, so that all are forked from one warm kernel
             "job_environment": {
                 "PATH": _PATH,
                 "LANG": "C.UTF-8",
                 LEFTOVER_MARK: self.configuration.data,
+                "AZ_BATCH_NODE_ID": command.environment["AZ_BATCH_NODE_ID"],
+                **({"AZ_BATCH_TASK_ID": "/".join(command.label)} if command.alone else {}),
             },
         }
 

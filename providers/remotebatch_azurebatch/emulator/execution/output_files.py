@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import posixpath
+import stat
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime, timezone
 from types import TracebackType
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, TextIO
 
 from azure.storage.blob import ContainerClient
 
@@ -25,6 +28,7 @@ from remotebatch_azurebatch.emulator.execution.storage import (
     failure,
     without_signature,
 )
+from remotebatch_azurebatch.emulator.execution.transfers import heed
 from remotebatch_azurebatch.emulator.models.common import ErrorCategory
 from remotebatch_azurebatch.emulator.models.files import (
     BlobContainerDestination,
@@ -60,6 +64,7 @@ def upload(
     succeeded: bool,
     log_directory: str,
     storage: Storage,
+    stop: threading.Event | None = None,
 ) -> None:
     """Upload all files that are due; one that fails does not keep the others back.
 
@@ -68,14 +73,17 @@ def upload(
     :param wd: what relative patterns are relative to.
     :param environment: the task's, for variables in patterns.
     :param succeeded: whether the task's process exited with 0.
+    :param stop: once it is set, nothing more is uploaded.
     :raises TaskFailure: for the first file that could not be uploaded.
+    :raises TransferStopped: if it was told to stop.
     """
+    stop = stop or threading.Event()
     due = [output_file for output_file in output_files if _is_due(output_file, succeeded)]
     if not due:
         return
     with _Log(log_directory) as log, ThreadPoolExecutor(PARALLEL_TRANSFERS, "upload") as threads:
         uploads = [one for output_file in due for one in _uploads(output_file, wd, environment, storage, log)]
-        failures = [failed for failed in threads.map(lambda one: _run(one, log), uploads) if failed]
+        failures = [failed for failed in threads.map(lambda one: _run(one, log, stop), uploads) if failed]
     if failures:
         raise failures[0]
 
@@ -123,14 +131,15 @@ def _blob_name(destination: BlobContainerDestination, name: str, has_wildcard: b
     return posixpath.join(destination.path, name) if has_wildcard else destination.path
 
 
-def _run(one: _Upload, log: _Log) -> TaskFailure | None:
+def _run(one: _Upload, log: _Log, stop: threading.Event) -> TaskFailure | None:
+    heed(stop)
     log.write(f"Uploading {one.path} to {one.container.container_name}/{one.blob}")
     try:
-        with open(one.path, "rb") as file:
+        with _open(one.path) as file:
             # A file that still grows is taken as long as it is now.
             length = os.fstat(file.fileno()).st_size
             one.container.upload_blob(
-                one.blob, file, length=length, overwrite=True, headers=dict(one.headers)
+                one.blob, _Heeding(file, stop), length=length, overwrite=True, headers=dict(one.headers)
             )
     except (*REMOTE_ERRORS, OSError, ValueError) as error:  # ValueError: a name that is no text
         failed = failure(error, _UPLOAD, FilePath=one.path, ContainerUrl=one.container.url)
@@ -141,13 +150,45 @@ def _run(one: _Upload, log: _Log) -> TaskFailure | None:
     return None
 
 
+def _open(path: str) -> BinaryIO:
+    """Open a regular file; anything else, which may have taken its place since it was found, is refused."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would block
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError("It is not a regular file")
+    return open(descriptor, "rb")
+
+
+class _Heeding(io.RawIOBase):
+    """A file that cannot be read on once it is to stop."""
+
+    def __init__(self, file: BinaryIO, stop: threading.Event) -> None:
+        self._file = file
+        self._stop = stop
+
+    def seekable(self) -> bool:
+        return True
+
+    def readable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        heed(self._stop)
+        return self._file.read(size)
+
+
 class _Log:
     """The two files in which the node tells about uploads."""
 
     def __init__(self, directory: str) -> None:
         self._out, self._err = (
-            open(os.path.join(directory, name), "w", encoding="utf-8", errors="backslashreplace")  # noqa: SIM115
-            for name in ("fileuploadout.txt", "fileuploaderr.txt")
+            _create(os.path.join(directory, name)) for name in ("fileuploadout.txt", "fileuploaderr.txt")
         )
         self._lock = threading.Lock()
 
@@ -177,3 +218,11 @@ class _Log:
         }
         with self._lock:
             print(json.dumps(entry), file=self._err, flush=True)
+
+
+def _create(path: str) -> TextIO:
+    """Make a file anew, whatever the task has put in its place."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return open(os.open(path, flags, 0o644), "w", encoding="utf-8", errors="backslashreplace")

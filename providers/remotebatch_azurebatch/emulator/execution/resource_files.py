@@ -7,16 +7,17 @@ import os
 import posixpath
 import re
 import tempfile
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import requests
 from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
 from requests.adapters import HTTPAdapter
-from urllib3 import Retry
+from urllib3 import BaseHTTPResponse, Retry
 
 from remotebatch_azurebatch.emulator.execution.failures import TaskFailure
 from remotebatch_azurebatch.emulator.execution.storage import (
@@ -28,8 +29,10 @@ from remotebatch_azurebatch.emulator.execution.storage import (
     check_url,
     failure,
 )
+from remotebatch_azurebatch.emulator.execution.transfers import heed
 from remotebatch_azurebatch.emulator.models.files import ResourceFile
 
+Item = TypeVar("Item")
 _DEFAULT_MODE = "0770"
 _MODE = re.compile(r"[0-7]{1,4}", re.ASCII)
 _DOWNLOAD = FailureCodes("BlobNotFound", "BlobAccessDenied", "BlobDownloadTimedOut", "BlobDownloadMiscError")
@@ -61,18 +64,24 @@ def check(resource_file: ResourceFile) -> None:
         raise ValueError("blobPrefix goes with a storage container, not with httpUrl")
 
 
-def fetch(resource_files: Sequence[ResourceFile], wd: str, storage: Storage) -> None:
+def fetch(
+    resource_files: Sequence[ResourceFile], wd: str, storage: Storage, stop: threading.Event | None = None
+) -> None:
     """Place all files in the working directory; of several with the same path the last one stays.
 
     Each appears whole or not at all.
 
+    :param stop: once it is set, nothing more is fetched or written.
     :raises TaskFailure: for the first that cannot be had or cannot be written.
+    :raises TransferStopped: if it was told to stop.
     """
     if not resource_files:
         return
+    stop = stop or threading.Event()
     with _session() as session, ThreadPoolExecutor(PARALLEL_TRANSFERS, "download") as threads:
         found = (file for one in resource_files for file in _files(one, wd, storage, session))
-        downloads = [threads.submit(_store, file) for file in {file.path: file for file in found}.values()]
+        last = {file.path: file for file in _heeding(found, stop)}
+        downloads = [threads.submit(_store, file, stop) for file in last.values()]
         try:
             for download in downloads:
                 download.result()
@@ -146,11 +155,24 @@ def _over_http(session: requests.Session, url: str, options: dict[str, Any]) -> 
     headers = {"Accept-Encoding": "identity"}
     with session.get(url, stream=True, headers=headers, **options) as response:
         response.raise_for_status()
-        yield response.raw.stream(MEBIBYTE, decode_content=False)
+        yield _arriving(response.raw)
 
 
-def _store(file: _File) -> None:
+def _arriving(body: BaseHTTPResponse) -> Iterator[bytes]:
+    """A body as it comes in: whoever reads it need not wait for whole chunks of a slow server."""
+    while chunk := body.read1(MEBIBYTE, decode_content=False):
+        yield chunk
+
+
+def _heeding(items: Iterable[Item], stop: threading.Event) -> Iterator[Item]:
+    for item in items:
+        heed(stop)
+        yield item
+
+
+def _store(file: _File, stop: threading.Event) -> None:
     directory = os.path.dirname(file.path)
+    heed(stop)
     try:
         os.makedirs(directory, exist_ok=True)
     except OSError as error:
@@ -161,8 +183,9 @@ def _store(file: _File) -> None:
         raise _local_failure("ResourceFileCreateFailed", file, error) from error
     try:
         with open(descriptor, "wb") as local, file.chunks() as chunks:
-            local.writelines(chunks)
+            local.writelines(_heeding(chunks, stop))
             os.fchmod(descriptor, file.mode)
+        heed(stop)
         os.replace(temporary, file.path)
     except REMOTE_ERRORS as error:
         raise failure(error, _DOWNLOAD, BlobSource=file.source, FilePath=file.path) from error

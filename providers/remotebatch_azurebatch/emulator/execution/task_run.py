@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TypeVar
 
 from remotebatch_azurebatch.emulator.execution import output_files, resource_files
@@ -17,7 +17,8 @@ from remotebatch_azurebatch.emulator.execution.failures import (
     wall_clock_exceeded,
 )
 from remotebatch_azurebatch.emulator.execution.instances import Instances
-from remotebatch_azurebatch.emulator.execution.machine import Attempt, Command, Machine
+from remotebatch_azurebatch.emulator.execution.machine import MOST_LOSSES, Attempt, Command, Machine
+from remotebatch_azurebatch.emulator.execution.transfers import Transfer, TransferStopped
 from remotebatch_azurebatch.emulator.state.node import Node
 from remotebatch_azurebatch.emulator.state.task import Ending, Task, failure_info
 
@@ -34,9 +35,12 @@ class _Stopped(Exception):
 class TaskRun:
     """A task while it occupies nodes; the first of them is the one that it is said to run on."""
 
-    def __init__(self, task: Task, nodes: list[Node], machine: Machine, after: TaskRun | None) -> None:
+    def __init__(
+        self, task: Task, nodes: list[Node], machine: Machine, after: TaskRun | None, losses: int
+    ) -> None:
         """Nothing happens yet.
 
+        :param losses: how often in a row what ran the task has gone away.
         :param after: an earlier run that uses the same directories, and is about to end.
         """
         self.task = task
@@ -44,12 +48,14 @@ class TaskRun:
         self.over = asyncio.Event()
         self.is_unprepared = False
         """Whether the job's preparation has failed on one of the nodes, so that the task waits for others."""
+        self.losses = losses
         self._after = after
         self._machine = machine
         self._key = machine.next_key()
         self._stopped = asyncio.Event()
         self._wanted: Ending | None = None  # how it is to end, if it was stopped; None to wait again
         self._attempt: Attempt | None = None
+        self._under_way: Transfer | None = None
         self._began: float | None = None  # by the loop's clock, while its time counts
         self._limit: asyncio.TimerHandle | None = None
         self._forgotten = False
@@ -81,6 +87,8 @@ class TaskRun:
 
         :param ending: how the task ends by it; None if it is to wait again.
         """
+        if self._under_way is not None:
+            self._under_way.stop()
         if self.is_stopping:
             return
         self._wanted = ending
@@ -145,7 +153,7 @@ class TaskRun:
             return Ending.failed(failure)
         except Exception as error:  # whatever it is, the task must not run for ever
             _log.exception("task %s of job %s", self.task.resource.id, self.task.job.resource.id)
-            return Ending.failed(TaskFailure("ResourceDirectoryCreateFailed", Message=str(error)))
+            return Ending.failed(TaskFailure("InternalError", Message=f"{type(error).__name__}: {error}"))
 
     async def _run(self) -> Ending | None:
         if not await self._prepare_job():
@@ -183,18 +191,20 @@ class TaskRun:
         if self._after is not None:
             await self._unless_stopped(self._after.over.wait())
         self._machine.discard(self._directories)  # of a run before this one
-        for directory in self._directories:
-            for name in _OF_TASK_DIRECTORY:
-                os.makedirs(os.path.join(directory, name))
+        try:
+            for directory in self._directories:
+                for name in _OF_TASK_DIRECTORY:
+                    os.makedirs(os.path.join(directory, name))
+        except OSError as error:
+            raise TaskFailure("ResourceDirectoryCreateFailed", Message=str(error)) from error
         if task.resource.container_settings is not None and not self.nodes[0].pool.runs_containers:
             raise TaskFailure("ContainerPoolNotSupported")
         if self._instances is not None:
             await self._transfer(self._instances.fetch_files)
-        if task.resource.resource_files:
+        files = task.resource.resource_files
+        if files:
             wd = os.path.join(self.directory, "wd")
-            await self._transfer(
-                partial(resource_files.fetch, task.resource.resource_files, wd, self._machine.storage)
-            )
+            await self._transfer(lambda stop: resource_files.fetch(files, wd, self._machine.storage, stop))
 
     async def _try(self) -> Ending | None:
         """Run the command once."""
@@ -214,6 +224,7 @@ class TaskRun:
                 environment=self._environment,
                 container=task.container_settings,
                 registries=node.pool.container_registries,
+                alone=self.losses > 0,
             )
         )
         self._attempt.start()
@@ -226,7 +237,11 @@ class TaskRun:
             wanted = self._wanted
             return None if wanted is None else Ending(end.exit_code, wanted.failure, end.container)
         if end.lost:
+            self.losses += 1
+            if self.losses > MOST_LOSSES:
+                raise TaskFailure("TaskLost")
             return None
+        self.losses = 0
         if end.failure is not None:
             return Ending.failed(end.failure)
         if end.exit_code == 0:
@@ -238,29 +253,45 @@ class TaskRun:
         if not files:
             return ending
         directory = self.directory
-        try:
-            await self._transfer(
-                partial(
-                    output_files.upload,
-                    files,
-                    os.path.join(directory, "wd"),
-                    self._environment,
-                    ending.succeeded,
-                    directory,
-                    self._machine.storage,
-                ),
-                uninterrupted=True,
-            )
-        except TaskFailure as failure:
-            if ending.succeeded:
-                return Ending(ending.exit_code, failure_info(failure), ending.container)
-        return ending
+        storage, environment = self._machine.storage, self._environment
 
-    async def _transfer(self, work: Callable[[], None], uninterrupted: bool = False) -> None:
-        running = asyncio.get_running_loop().run_in_executor(self._machine.transfers, work)
-        await running  # also when it is to stop: nothing may be written behind its back later
-        if self.is_stopping and not uninterrupted:
+        def upload(stop: threading.Event) -> None:
+            wd = os.path.join(directory, "wd")
+            output_files.upload(files, wd, environment, ending.succeeded, directory, storage, stop)
+
+        failure = None
+        try:
+            await self._carry_out(upload)  # also for a task that was stopped while it ran
+        except TransferStopped:
+            if self._wanted is None:
+                raise _Stopped from None
+            failure = self._wanted.failure
+        except TaskFailure as failed:
+            failure = failure_info(failed)
+        except Exception as error:  # whatever it is, the task has run, and its exit code counts
+            _log.warning(
+                "output of task %s of job %s: %s", self.task.resource.id, self.task.job.resource.id, error
+            )
+            failure = failure_info(TaskFailure("FileUploadMiscError", Message=str(error)))
+        return Ending(ending.exit_code, failure, ending.container) if ending.succeeded else ending
+
+    async def _transfer(self, work: Callable[[threading.Event], None]) -> None:
+        """Fetch files, unless the run is to end."""
+        try:
+            await self._carry_out(work)
+        except TransferStopped:
+            raise _Stopped from None
+        if self.is_stopping:
             raise _Stopped
+
+    async def _carry_out(self, work: Callable[[threading.Event], None]) -> None:
+        def begun(transfer: Transfer) -> None:
+            self._under_way = transfer
+
+        try:
+            await self._machine.transfers.carry_out(work, begun)
+        finally:
+            self._under_way = None
 
     async def _unless_stopped(self, work: Awaitable[Value]) -> Value:
         doing = asyncio.ensure_future(work)

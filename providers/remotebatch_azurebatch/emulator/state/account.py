@@ -167,11 +167,11 @@ class Account:
     def forget_job(self, job: Job) -> None:
         """A job is gone, with its tasks and their files."""
         del self.jobs[job.key]
-        job.dispatcher.remove_job_files(job)
         for task in job.tasks.values():
             job.forget_task(task)
         job.forget_marks()
         self.ledger.remove("job", job.key)
+        job.dispatcher.remove_job_files(job)
 
     def forget_pool(self, pool: Pool) -> None:
         """A pool is gone."""

@@ -167,8 +167,8 @@ class Job:
         if self._dependencies.is_satisfied_by(task):
             self._remember(_SATISFIED, task)  # those that waited for it do so no more, restart or not
         self._dependencies.forget(task)
-        self.dispatcher.remove_files(task)
         self.forget_task(task)
+        self.dispatcher.remove_files(task)
         self.end_if_done()
 
     def note_turn(self, task: Task, before: task_models.TaskState) -> None:

@@ -193,9 +193,9 @@ class Pool:
     def forget(self, node: Node) -> None:
         """A node is gone."""
         self.dispatcher.remove(node)
-        node.remove_directories()
         del self.nodes[node.key]
         self.account.ledger.remove("node", f"{self.key}/{node.key}")
+        node.remove_directories()
 
     # -- within -----------------------------------------------------------------------------
 
@@ -207,5 +207,5 @@ class Pool:
     async def _finish_deleting(self) -> None:
         await self.size.take_down()
         await asyncio.sleep(self.account.configuration.timings.pool_delete)
-        self.account.machine.discard([self.directory])
         self.account.forget_pool(self)
+        self.account.machine.discard([self.directory])

@@ -182,8 +182,9 @@ def _invalid(error: msgspec.ValidationError, content: bytes) -> BatchServiceErro
     if reason.startswith("Object contains unknown field") or (reason.startswith("Expected") and not name):
         return BatchServiceError("InvalidRequestBody", Reason=str(error))
     value = _property(content, name)
-    values = {"PropertyName": name, "PropertyValue": value, "Reason": reason}
-    return BatchServiceError("InvalidPropertyValue", **{key: text for key, text in values.items() if text})
+    if not value:
+        return BatchServiceError("InvalidPropertyValue", PropertyName=name, Reason=reason)
+    return BatchServiceError("InvalidPropertyValue", PropertyName=name, PropertyValue=value, Reason=reason)
 
 
 def _property(content: bytes, name: str) -> str | None:
