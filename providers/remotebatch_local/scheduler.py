@@ -109,9 +109,7 @@ class Scheduler(Generic[Key, Node]):
 
         :param ignoring_room: who would be first if there were room for any.
         """
-        heads = [
-            entry for demand, entry in self._firsts().items() if ignoring_room or self._has_room(demand)
-        ]
+        heads = [entry for demand, entry in self._firsts().items() if ignoring_room or self._has_room(demand)]
         return min(heads)[2] if heads else None
 
     def in_turn(self) -> list[Key]:

@@ -103,9 +103,7 @@ _REQUEST = {
     },
     412: {
         # A read whose condition fails is answered 304 with the same code.
-        "ConditionNotMet": (
-            "The condition specified using HTTP conditional header(s) is not met."
-        ),
+        "ConditionNotMet": ("The condition specified using HTTP conditional header(s) is not met."),
     },
     413: {
         "RequestBodyTooLarge": "The size of the request body exceeds the maximum size permitted.",
