@@ -19,13 +19,14 @@ from tests.azurebatch.batch import (
     new_pool,
     refusal,
     terminate_job,
+    wait_for,
 )
 
 
 @pytest.fixture(scope="module")
 def client(azurite: str) -> Iterator[BatchClient]:
     """A client of an account that may have little."""
-    quotas = Quotas(active_jobs=2, pools=1)
+    quotas = Quotas(active_jobs=2, pools=1, nodes=3)
     timings = Timings(resize=0)
     with (
         Emulator(storage_connection_string=azurite, quotas=quotas, timings=timings) as emulator,
@@ -73,6 +74,19 @@ def test_jobs_and_schedules_share_a_quota(client: BatchClient) -> None:
     client.create_job(new_job("four", "none"))
     for job_id in ("three", "four"):
         delete_job(client, job_id)
+
+
+@pytest.mark.operation("create_pool", "get_pool", "resize_pool")
+def test_a_pool_has_no_more_nodes_than_its_account(client: BatchClient) -> None:
+    client.create_pool(new_pool("large", 2**31 - 1, target_low_priority_nodes=1))
+    pool = wait_for(lambda: client.get_pool("large"), lambda pool: pool.allocation_state == "steady")
+    assert (pool.current_dedicated_nodes, pool.current_low_priority_nodes) == (3, 0)
+    codes = [error.code for error in pool.resize_errors or ()]
+    assert codes == ["AccountCoreQuotaReached", "AccountLowPriorityCoreQuotaReached"]
+    sizes = models.BatchPoolResizeOptions(target_dedicated_nodes=2, target_low_priority_nodes=0)
+    client.begin_resize_pool("large", sizes, **QUICKLY).result()
+    assert client.get_pool("large").resize_errors is None
+    client.begin_delete_pool("large", **QUICKLY).result()
 
 
 @pytest.mark.operation("create_pool", "create_job", "delete_pool")
