@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from azure.batch import BatchClient, models
@@ -100,3 +101,19 @@ def test_task_that_kills_what_runs_it_fails_in_the_end_and_takes_no_other_with_i
     assert failed.execution_info.failure_info.code == "TaskLost"
     gate.open()
     assert wait_for_task(client, "killer", "neighbour").execution_info.exit_code == 0
+
+
+def test_task_that_is_put_back_leaves_no_files_where_it_was(
+    emulator: Emulator, client: BatchClient, gate: Gate
+) -> None:
+    client.create_pool(new_pool("two", 2))
+    wait_for_nodes(client, "two", 2)
+    client.create_job(new_job("moving", "two"))
+    for number in range(2):
+        client.create_task("moving", new_task(f"t{number}", gate.script()))
+        wait_for_task(client, "moving", f"t{number}", "running")
+    crash(emulator)
+    gate.open()
+    for number in range(2):
+        wait_for_task(client, "moving", f"t{number}")
+    assert len(list(Path(emulator.data).glob("nodes/two/*/workitems/moving/job-1/*"))) == 2

@@ -53,6 +53,11 @@ class Dispatcher:
         """The pool is gone; what waits goes on waiting."""
         self._pool = None
 
+    @property
+    def is_needed(self) -> bool:
+        """Whether there is a pool, or a task that waits for one or runs."""
+        return self._pool is not None or bool(self._queued or self._runs)
+
     def open(self, node: Node) -> None:
         """A node takes tasks, if its state says so."""
         if not node.takes_tasks:

@@ -137,7 +137,9 @@ class TaskRun:
                 node.note_ended(self._key)
             if self._forgotten:
                 self._machine.discard(self._directories)
-        if ending is not None:
+        if ending is None:
+            self._machine.discard(self._directories)  # the next run may be on other nodes
+        else:
             task.job.account.retention.note(task)
         return ending is not None
 

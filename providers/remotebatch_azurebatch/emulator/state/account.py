@@ -177,6 +177,8 @@ class Account:
         """A pool is gone."""
         del self.pools[pool.key]
         pool.dispatcher.detach()
+        if not pool.dispatcher.is_needed:
+            del self._dispatchers[pool.key]
         self.ledger.remove("pool", pool.key)
 
     def forget_schedule(self, schedule: JobSchedule) -> None:
@@ -225,13 +227,13 @@ class Account:
         for key, schedule in self.ledger.load("schedule", schedule_models.JobSchedule):
             schedule.url = self.url(f"jobschedules/{schedule.id}")
             self.schedules[key] = JobSchedule(self, schedule)
-        for known_job in self.jobs.values():
-            known_job.resume()
         for known_pool in list(self.pools.values()):
             own = nodes.get(known_pool.key, [])
             for node in own:
                 node.url = f"{known_pool.resource.url}/nodes/{node.id}"
             known_pool.resume(own)
+        for known_job in self.jobs.values():
+            known_job.resume()
         for known_schedule in self.schedules.values():
             known_schedule.resume()
         for known_job in self.jobs.values():

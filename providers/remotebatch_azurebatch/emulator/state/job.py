@@ -289,6 +289,7 @@ class Job:
                 task.complete(Ending.failed(ended_by_user()))
                 ended.append(task)
             elif task.is_running:
+                self.dispatcher.remove_files(task)
                 task.requeue()
             if not task.is_completed:
                 self._dependencies.add(task, self._marks[_SATISFIED])

@@ -1,8 +1,8 @@
 """What survives the service: every resource as JSON, in SQLite.
 
-Changes are gathered. A request's are written before it is answered, those that the service makes by
-itself a few times a second; what is lost of the last moments when the service is killed makes tasks
-run again, as after the loss of a node.
+Changes are gathered, and written before a request is answered, so that what a client has been told
+outlives a crash; otherwise a few times a second. What is lost of the last moments makes tasks run
+again, as after the loss of a node.
 """
 
 from __future__ import annotations

@@ -116,7 +116,8 @@ class _Endpoint:
 
     async def _carry_out(self, operation: Operation, call: Call) -> Answer:
         answer = await operation.answer(call)
-        if call.method in _CHANGING and not self._account.ledger.flush():
+        recorded = self._account.ledger.flush()  # what a client is told outlives a crash
+        if call.method in _CHANGING and not recorded:
             raise BatchServiceError("InternalError", "The change could not be recorded.")
         return answer
 
