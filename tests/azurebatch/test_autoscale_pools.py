@@ -105,7 +105,7 @@ def test_tasks_count_when_they_could_start(tmp_path: Path) -> None:
         elsewhere = account.create_job(jobs.JobAdd(id="e", pool_info=jobs.PoolInfo(pool_id="other")))
         elsewhere.add_task(task("t"))
         assert autoscale.targets(run_of(account, formula)) == (8, 0)
-        job.disable(jobs.DisableTasks.REQUEUE)
+        job.life.disable(jobs.DisableTasks.REQUEUE)
         assert autoscale.targets(run_of(account, formula)) == (0, 0)
         assert autoscale.targets(run_of(account, "$TargetDedicatedNodes = $TaskSlotsPerNode;")) == (4, 0)
 
