@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.azurebatch.batch import (
     new_job,
     new_pool,
     new_task,
+    read_file,
     refusal,
     shell,
     terminate_job,
@@ -446,7 +448,7 @@ def before_death(
 ) -> dict[str, dict[str, Any]]:
     """Jobs as they were before the service was killed; it has been started again since."""
     gate = Gate(tmp_path_factory.mktemp("death") / "gate")
-    stubborn = f'trap "" TERM; {gate.script()}'
+    stubborn = f'trap "" TERM; echo deaf; {gate.script()}'
     client.create_job(new_job("pending", "none", priority=6, display_name="kept"))
     client.create_job(new_job("over", pool))
     terminate_job(client, "over")
@@ -461,6 +463,7 @@ def before_death(
         client.create_job(new_job(job_id, "mortal"))
         client.create_task(job_id, new_task("task", stubborn))
         wait_for_task(client, job_id, "task", "running")
+        wait_for(partial(read_file, client, job_id, "task"))
     client.create_job(new_job("mortal", "mortal"))
     client.create_tasks("mortal", [new_task(f"t{number}", gate.script()) for number in range(6)])
     wait_for(lambda: client.get_job_task_counts("mortal").task_counts.running == 4)
