@@ -15,6 +15,7 @@ import msgspec
 
 from remotebatch.errors import ProviderError
 from remotebatch.records import Counts, JobRecord, TaskRecord
+from remotebatch_local.database import open_database, transaction
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -44,18 +45,7 @@ class Journal:
     """
 
     def __init__(self, path: str) -> None:
-        self._database = sqlite3.connect(path, isolation_level=None)
-        # WAL without syncing on each commit: what is committed survives the agent's death, though
-        # the last commits may not survive the machine's
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _SCHEMA_VERSION):
-            raise ProviderError(
-                f"the journal {path} is of version {version}, this remotebatch writes {_SCHEMA_VERSION}; "
-                f"choose another root="
-            )
-        self._database.executescript(_SCHEMA + f"PRAGMA user_version = {_SCHEMA_VERSION};")
+        self._database = open_database(path, _SCHEMA, _SCHEMA_VERSION, "the journal", "choose another root=")
         self._jobs: dict[str, tuple[Counts, bool]] = {}
         self._tasks: dict[tuple[str, int], TaskRecord] = {}
 
@@ -102,7 +92,7 @@ class Journal:
         for key in [key for key in self._tasks if key[0] == job_id]:
             del self._tasks[key]
         try:
-            with _transaction(self._database):
+            with transaction(self._database):
                 self._database.execute("DELETE FROM tasks WHERE job = ?", (job_id,))
                 self._database.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
         except sqlite3.Error as error:
@@ -113,7 +103,7 @@ class Journal:
         if not self._tasks and not self._jobs:
             return True
         try:
-            with _transaction(self._database):
+            with transaction(self._database):
                 self._database.executemany(
                     "INSERT OR REPLACE INTO tasks (job, task, record) VALUES (?, ?, ?)",
                     [(job, index, _encode(task)) for (job, index), task in self._tasks.items()],
@@ -133,17 +123,3 @@ class Journal:
         """Flush and close."""
         self.flush()
         self._database.close()
-
-
-class _transaction:
-    def __init__(self, database: sqlite3.Connection) -> None:
-        self._database = database
-
-    def __enter__(self) -> None:
-        self._database.execute("BEGIN")
-
-    def __exit__(self, kind: object, *rest: object) -> None:
-        if kind is None:
-            self._database.execute("COMMIT")
-        elif self._database.in_transaction:
-            self._database.execute("ROLLBACK")

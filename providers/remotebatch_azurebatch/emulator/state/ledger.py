@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import msgspec
 
-from remotebatch.errors import ProviderError
 from remotebatch_azurebatch.emulator.models.common import encode
+from remotebatch_local.database import open_database, transaction
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -45,18 +45,9 @@ class Ledger:
     """
 
     def __init__(self, path: str) -> None:
-        self._database = sqlite3.connect(path, isolation_level=None)
-        # without syncing on each commit: what is committed survives the service's death, though the
-        # last commits may not survive the machine's
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        version = self._database.execute("PRAGMA user_version").fetchone()[0]
-        if version not in (0, _SCHEMA_VERSION):
-            raise ProviderError(
-                f"{path} is of version {version}, this remotebatch writes {_SCHEMA_VERSION}; "
-                f"choose another data directory"
-            )
-        self._database.executescript(_SCHEMA + f"PRAGMA user_version = {_SCHEMA_VERSION};")
+        self._database = open_database(
+            path, _SCHEMA, _SCHEMA_VERSION, "the ledger", "choose another data directory"
+        )
         self._changed: dict[tuple[str, str], msgspec.Struct | None] = {}
 
     def load(self, kind: str, resource: type[Resource]) -> Iterator[tuple[str, Resource]]:
@@ -83,13 +74,10 @@ class Ledger:
         ]
         removed = [name for name, resource in self._changed.items() if resource is None]
         try:
-            self._database.execute("BEGIN")
-            self._database.executemany(_SAVE, saved)
-            self._database.executemany("DELETE FROM resources WHERE kind = ? AND key = ?", removed)
-            self._database.execute("COMMIT")
+            with transaction(self._database):
+                self._database.executemany(_SAVE, saved)
+                self._database.executemany("DELETE FROM resources WHERE kind = ? AND key = ?", removed)
         except sqlite3.Error as error:
-            if self._database.in_transaction:
-                self._database.execute("ROLLBACK")
             _log.error("the ledger cannot be written, will try again: %s", error)
             return False
         self._changed.clear()
