@@ -38,5 +38,5 @@ $(VENV)/.pip: # 25.1 is the first that knows dependency groups
 
 # one stamp for each dependency group of pyproject.toml
 $(VENV)/.%: pyproject.toml | $(VENV)/.pip
-	$(INSTALL) --editable '.[docker,emulator]' --group $*
+	$(INSTALL) --editable '.[azure,docker,emulator]' --group $*
 	touch $@

@@ -1,0 +1,54 @@
+"""The two accounts that a job needs: one of Azure Batch, one of Azure Storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+from urllib.parse import urlsplit
+
+from azure.core.credentials import AzureNamedKeyCredential, TokenCredential
+
+Credential = AzureNamedKeyCredential | TokenCredential
+Origin = Literal["given", "keyring", "environment", "dialog"]
+
+
+@dataclass(frozen=True)
+class BatchAccount:
+    """A Batch account and who we are there."""
+
+    endpoint: str
+    """Its URL, without a slash at the end."""
+    credential: Credential = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the account."""
+        if isinstance(self.credential, AzureNamedKeyCredential):
+            return str(self.credential.named_key.name)
+        return (urlsplit(self.endpoint).hostname or "").partition(".")[0]
+
+
+@dataclass(frozen=True)
+class StorageAccount:
+    """A storage account and who we are there."""
+
+    url: str
+    """URL of its blob service, without a slash at the end."""
+    credential: Credential = field(repr=False)
+
+    @property
+    def name(self) -> str:
+        """Name of the account."""
+        if isinstance(self.credential, AzureNamedKeyCredential):
+            return str(self.credential.named_key.name)
+        parts = urlsplit(self.url)
+        return parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
+
+
+@dataclass(frozen=True)
+class Connection:
+    """Both accounts, and where their credentials came from."""
+
+    batch: BatchAccount
+    storage: StorageAccount
+    origin: Origin

@@ -1,0 +1,111 @@
+"""Microsoft's clients of both services, and their errors in our words."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+
+from azure.batch import BatchClient
+from azure.core.exceptions import (
+    AzureError,
+    ClientAuthenticationError,
+    HttpResponseError,
+    ServiceRequestError,
+    ServiceResponseError,
+)
+from azure.storage.blob import BlobServiceClient
+
+from remotebatch.errors import ProviderError, ProviderUnavailable
+from remotebatch_azurebatch.connection import BatchAccount, StorageAccount
+
+_RETRIES = 6
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
+_SKEW = 300.0
+"""Seconds that the clocks may differ before it is worth a word: both services refuse after 900."""
+_BUSY = frozenset({408, 429, 500, 502, 503, 504})
+
+
+def batch_client(account: BatchAccount) -> BatchClient:
+    """Microsoft's client of a Batch account; it repeats what failed for a moment only."""
+    return BatchClient(
+        account.endpoint,
+        account.credential,
+        retry_total=_RETRIES,
+        retry_backoff_factor=_FIRST_PAUSE,
+        retry_backoff_max=_LONGEST_PAUSE,
+        polling_interval=1,
+    )
+
+
+def blob_client(account: StorageAccount) -> BlobServiceClient:
+    """Microsoft's client of a storage account's blobs; likewise."""
+    return BlobServiceClient(account.url, account.credential, **blob_retries())
+
+
+def blob_retries() -> dict[str, float]:
+    """Options of a blob client: it gives up after about a minute."""
+    from azure.storage.blob import ExponentialRetry
+
+    return {"retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=_RETRIES)}
+
+
+def code_of(error: AzureError) -> str:
+    """The service's own code for an error, such as ``JobExists``; empty where it gave none."""
+    found = getattr(error, "error_code", None) or getattr(getattr(error, "error", None), "code", None)
+    return str(getattr(found, "value", found) or "")
+
+
+def is_passing(error: AzureError) -> bool:
+    """Whether the same call may succeed a moment later."""
+    if isinstance(error, HttpResponseError):
+        return error.status_code in _BUSY
+    return isinstance(error, (ServiceRequestError, ServiceResponseError))
+
+
+@contextmanager
+def translated(doing: str) -> Iterator[None]:
+    """Turn the clients' errors into ours.
+
+    :param doing: what is being done, for the message: ``"pool 'p' cannot be read"``.
+    :raises ProviderUnavailable: if the same call may succeed later.
+    :raises ProviderError: for anything else that the service refuses.
+    """
+    try:
+        yield
+    except AzureError as error:
+        raise explain(error, doing) from error
+
+
+def explain(error: AzureError, doing: str) -> ProviderError:
+    """The error to raise for one of the clients' errors; see :func:`translated`."""
+    reason = _reason(error)
+    if is_passing(error):
+        return ProviderUnavailable(f"{doing}: {reason}; try again in a moment")
+    if isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) in (401, 403):
+        return ProviderError(f"{doing}: {_refusal(error, reason)}")
+    return ProviderError(f"{doing}: {reason}")
+
+
+def _reason(error: AzureError) -> str:
+    code = code_of(error)
+    text = str(getattr(error, "reason", "") or "") if isinstance(error, HttpResponseError) else str(error)
+    message = getattr(getattr(error, "error", None), "message", None)
+    words = str(getattr(message, "value", message) or text or type(error).__name__).splitlines()[0]
+    return f"{code}: {words}" if code and code not in words else words
+
+
+def _refusal(error: AzureError, reason: str) -> str:
+    skew = clock_skew(error)
+    if skew is not None and abs(skew) > _SKEW:
+        direction = "ahead of" if skew > 0 else "behind"
+        return f"{reason}. The clock of this machine is {abs(skew) / 60:.0f} minutes {direction} Azure's: set it"
+    return f"{reason}. Check the key or the role assignment; 'remotebatch login azure' asks for new ones"
+
+
+def clock_skew(error: AzureError) -> float | None:
+    """Seconds by which this machine's clock is ahead of the service's; None where the answer tells no time."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    date = headers.get("Date") or headers.get("date")
+    return None if not date else time.time() - parsedate_to_datetime(date).timestamp()
