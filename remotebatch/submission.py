@@ -65,6 +65,11 @@ class Inputs:
         """Number of elements."""
         return len(self._lengths)
 
+    @property
+    def size(self) -> int:
+        """Bytes of the inputs object."""
+        return inputs.head_size(self.count) + sum(self._lengths)
+
     def write_to(self, file: IO[bytes]) -> None:
         """Write the inputs object (see :mod:`remotebatch_kernel.inputs`)."""
         offsets = array("Q", [inputs.head_size(self.count)])

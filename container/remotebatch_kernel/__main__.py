@@ -1,6 +1,7 @@
 """Entry point of the kernel.
 
 ``kernel.pyz run CALL`` evaluates one task; ``kernel.pyz serve FD FUNCTION [MODULE…]`` is a warm kernel.
+Without arguments it evaluates the task of the Azure Batch node that it runs on.
 
 This file is parsed by whatever Python an image happens to have, so it stays within the syntax of
 old versions until that version has been checked.
@@ -19,6 +20,10 @@ def main(arguments):  # type: ignore[no-untyped-def]
             "choose a container_image with a newer Python\n" % (sys.version_info[:2] + OLDEST_PYTHON)
         )
         return 90  # exit_codes.VERSION_MISMATCH, which an old Python could not import
+    if not arguments:
+        from remotebatch_kernel.node import run
+
+        return run()
     if arguments[0] == "run":
         from remotebatch_kernel.task import Call, prepare_process, run_call
 

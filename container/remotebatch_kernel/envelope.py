@@ -35,9 +35,8 @@ def unpack(data: bytes) -> tuple[dict[str, Any], memoryview]:
 
     :raises CorruptEnvelope: if it is cut, altered, or of another format.
     """
-    end = data.find(b"\n", 0, HEADER_LIMIT)
-    header = _parse_header(data[: end + 1])
-    payload = memoryview(data)[end + 1 :]
+    header = parse_header(data)
+    payload = memoryview(data)[data.index(b"\n") + 1 :]
     if len(payload) != header["payload_bytes"]:
         raise CorruptEnvelope(f"{len(payload)} bytes of payload where {header['payload_bytes']} were written")
     if zlib.crc32(payload) != header["payload_crc32"]:
@@ -48,7 +47,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], memoryview]:
 def read_header(path: str) -> dict[str, Any]:
     """Read only the header of the envelope in a file."""
     with open(path, "rb") as file:
-        return _parse_header(file.readline(HEADER_LIMIT))
+        return parse_header(file.readline(HEADER_LIMIT))
 
 
 def write_atomically(path: str, data: bytes) -> None:
@@ -64,7 +63,12 @@ def write_atomically(path: str, data: bytes) -> None:
         raise
 
 
-def _parse_header(line: bytes) -> dict[str, Any]:
+def parse_header(data: bytes) -> dict[str, Any]:
+    """Read the header of an envelope from its beginning.
+
+    :raises CorruptEnvelope: if that is cut, or no header.
+    """
+    line = data[: data.find(b"\n", 0, HEADER_LIMIT) + 1]
     if not line.endswith(b"\n"):
         raise CorruptEnvelope("the header is cut")
     try:

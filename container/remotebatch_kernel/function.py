@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import pickle
 import sys
 from collections.abc import Callable
@@ -37,8 +38,7 @@ def load(path: str) -> Function:
     if path in _loaded:
         return _loaded[path]
     try:
-        with open(path, "rb") as file:
-            header, payload = envelope.unpack(file.read())
+        header, payload = envelope.unpack(_read(path))
     except (OSError, envelope.CorruptEnvelope) as error:
         raise KernelFailure(
             "InputUnavailable",
@@ -59,6 +59,21 @@ def load(path: str) -> Function:
     modules.install(content["modules"])
     _install_source(content["source_lines"])
     return Function(header["name"], content["function"], content["initializer"])
+
+
+def _read(path: str) -> bytes:
+    """Read a file, or, as Python's own imports would, a member of an archive: ``program.pyz/function``."""
+    archive, member = os.path.split(path)
+    if os.path.isfile(archive):
+        import zipfile  # it loads every compression library there is, for which warm kernels have no use
+
+        try:
+            with zipfile.ZipFile(archive) as program:
+                return program.read(member)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise envelope.CorruptEnvelope(f"{archive}: {error}") from error
+    with open(path, "rb") as file:
+        return file.read()
 
 
 def _install_source(files: dict[str, dict[int, str]]) -> None:

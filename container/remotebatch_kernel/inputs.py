@@ -7,15 +7,17 @@ offsets that bound its span and then that span alone, however many elements the 
 
 from __future__ import annotations
 
+import binascii
 import io
 import pickle
 import struct
-from typing import Any
+from typing import Any, BinaryIO
 
 MAGIC = b"RBIN1\n\0\0"
 _COUNT = struct.Struct("<Q")
 _HEAD_BYTES = len(MAGIC) + _COUNT.size
 _OFFSET_BYTES = 8
+_DATA_URL = "data:application/octet-stream;base64,"
 
 
 def head_size(count: int) -> int:
@@ -28,12 +30,24 @@ def pack_head(offsets: Any) -> bytes:
     return MAGIC + _COUNT.pack(len(offsets) - 1) + struct.pack(f"<{len(offsets)}Q", *offsets)
 
 
-def read_span(path: str, first: int, count: int) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def as_url(data: bytes) -> str:
+    """An inputs object as a ``data:`` URL, which :func:`read_span` takes in place of a path."""
+    return _DATA_URL + binascii.b2a_base64(data, newline=False).decode()
+
+
+def _open(source: str) -> BinaryIO:
+    if source.startswith(_DATA_URL):
+        return io.BytesIO(binascii.a2b_base64(source[len(_DATA_URL) :]))
+    return open(source, "rb")
+
+
+def read_span(source: str, first: int, count: int) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
     """Unpickle ``count`` elements from the one numbered ``first``.
 
+    :param source: path of the inputs object, or itself as a ``data:`` URL.
     :raises ValueError: if the file is cut or is no inputs object.
     """
-    with open(path, "rb") as file:
+    with _open(source) as file:
         if file.read(len(MAGIC)) != MAGIC:
             raise ValueError("not an inputs object")
         file.seek(_HEAD_BYTES + first * _OFFSET_BYTES)

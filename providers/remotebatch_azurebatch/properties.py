@@ -30,7 +30,7 @@ class AzureBatchProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
     storage: Any = None
     """Connection string of the storage account; or its URL, with a credential of azure-identity."""
     poll_interval: Annotated[float, Meta(gt=0)] | None = None
-    """Seconds between looks at a job that is waited for; by default from 0.25 up to 15, as it grows older."""
+    """Seconds between looks at a job that is waited for; by default from 0.25 up to 15, with its age."""
 
     @property
     def pools(self) -> list[str]:
@@ -60,11 +60,11 @@ class AzureBatchSettings(JobSettings, frozen=True, kw_only=True, forbid_unknown_
     registry: Registry | None = None
     """Who pulls the image, where its registry asks."""
     job_preparation: Name | None = None
-    """Shell command that runs once on each node before the job's first task there (Azure: job preparation)."""
+    """Shell command that runs once on each node before the job's first task there."""
     storage_identity: Name | None = None
     """Resource id of a managed identity of the pool that reads and writes blobs, in place of signatures."""
     sas_lifetime: Annotated[float, Meta(gt=0)] | timedelta = LONGEST_SAS
-    """How long the nodes may read and write the job's blobs, in seconds or as a timedelta; the job ends then."""
+    """How long the nodes may read and write the job's blobs, in seconds or as a timedelta; then it ends."""
     node_fill: Literal["pack", "spread"] | None = None
     """How the pool must fill its nodes; preflight refuses a pool that does otherwise."""
     wait_for_quota: bool = True

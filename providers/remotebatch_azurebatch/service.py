@@ -12,15 +12,19 @@ from azure.core.exceptions import (
     AzureError,
     ClientAuthenticationError,
     HttpResponseError,
+    ResourceNotFoundError,
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.storage.blob import BlobServiceClient
+from azure.storage.blob import BlobServiceClient, ExponentialRetry
 
 from remotebatch.errors import ProviderError, ProviderUnavailable
 from remotebatch_azurebatch.connection import BatchAccount, StorageAccount
 
+API_VERSION = "2025-06-01"
 _RETRIES = 6
+BLOB_RETRIES = (1, 2, _RETRIES)
+"""Seconds before the first retry, base by which they grow, how many: it gives up in a minute."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
 _SKEW = 300.0
 """Seconds that the clocks may differ before it is worth a word: both services refuse after 900."""
@@ -32,23 +36,17 @@ def batch_client(account: BatchAccount) -> BatchClient:
     return BatchClient(
         account.endpoint,
         account.credential,
+        api_version=API_VERSION,
         retry_total=_RETRIES,
         retry_backoff_factor=_FIRST_PAUSE,
         retry_backoff_max=_LONGEST_PAUSE,
-        polling_interval=1,
     )
 
 
 def blob_client(account: StorageAccount) -> BlobServiceClient:
     """Microsoft's client of a storage account's blobs; likewise."""
-    return BlobServiceClient(account.url, account.credential, **blob_retries())
-
-
-def blob_retries() -> dict[str, float]:
-    """Options of a blob client: it gives up after about a minute."""
-    from azure.storage.blob import ExponentialRetry
-
-    return {"retry_policy": ExponentialRetry(initial_backoff=1, increment_base=2, retry_total=_RETRIES)}
+    retries = ExponentialRetry(*BLOB_RETRIES)
+    return BlobServiceClient(account.url, account.credential, retry_policy=retries)
 
 
 def code_of(error: AzureError) -> str:
@@ -65,16 +63,19 @@ def is_passing(error: AzureError) -> bool:
 
 
 @contextmanager
-def translated(doing: str) -> Iterator[None]:
+def translated(doing: str, missing: Exception | None = None) -> Iterator[None]:
     """Turn the clients' errors into ours.
 
     :param doing: what is being done, for the message: ``"pool 'p' cannot be read"``.
+    :param missing: raised if what it is done to is not there.
     :raises ProviderUnavailable: if the same call may succeed later.
     :raises ProviderError: for anything else that the service refuses.
     """
     try:
         yield
     except AzureError as error:
+        if missing is not None and isinstance(error, ResourceNotFoundError):
+            raise missing from None
         raise explain(error, doing) from error
 
 
@@ -100,12 +101,14 @@ def _refusal(error: AzureError, reason: str) -> str:
     skew = clock_skew(error)
     if skew is not None and abs(skew) > _SKEW:
         direction = "ahead of" if skew > 0 else "behind"
-        return f"{reason}. The clock of this machine is {abs(skew) / 60:.0f} minutes {direction} Azure's: set it"
+        return (
+            f"{reason}. The clock of this machine is {abs(skew) / 60:.0f} minutes {direction} Azure's: set it"
+        )
     return f"{reason}. Check the key or the role assignment; 'remotebatch login azure' asks for new ones"
 
 
 def clock_skew(error: AzureError) -> float | None:
-    """Seconds by which this machine's clock is ahead of the service's; None where the answer tells no time."""
+    """Seconds by which this machine's clock is ahead of the service's; None if the answer tells no time."""
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     date = headers.get("Date") or headers.get("date")
     return None if not date else time.time() - parsedate_to_datetime(date).timestamp()

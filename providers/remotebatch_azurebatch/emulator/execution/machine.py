@@ -254,7 +254,9 @@ class Machine:
                 Message="It names no program, and where tasks run as processes no image brings one",
             )
         argv = command_line.split(command.command_line)
-        search = command.environment.get("PATH", _PATH)
+        # the image that is ignored would have a Python: this one stands for it
+        path = _PATH if command.container is None else f"{os.path.dirname(sys.executable)}:{_PATH}"
+        search = command.environment.get("PATH", path)
         program = os.path.join(command.wd, argv[0]) if "/" in argv[0] else shutil.which(argv[0], path=search)
         if program is None or not os.path.exists(program):
             raise TaskFailure(
@@ -266,7 +268,7 @@ class Machine:
             "argv": [program, *argv[1:]],
             # the same for all of a node, so that all are forked from one warm kernel
             "job_environment": {
-                "PATH": _PATH,
+                "PATH": path,
                 "LANG": "C.UTF-8",
                 LEFTOVER_MARK: self.configuration.data,
                 "AZ_BATCH_NODE_ID": command.environment["AZ_BATCH_NODE_ID"],

@@ -1,0 +1,97 @@
+"""How nodes get at blobs: by signatures in the URLs, or by a managed identity of their pool."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.storage.blob import BlobServiceClient, UserDelegationKey, generate_container_sas
+
+from remotebatch_azurebatch.connection import StorageAccount
+from remotebatch_azurebatch.properties import LONGEST_SAS
+from remotebatch_azurebatch.service import translated
+
+_READ, _WRITE = "r", "cw"
+
+
+class Access:
+    """What the nodes of one job may do with blobs, and until when."""
+
+    def __init__(
+        self, account: StorageAccount, signer: Signer, lifetime: float, identity: str | None = None
+    ) -> None:
+        """Nothing is signed yet.
+
+        :param lifetime: seconds for which the nodes may read and write.
+        :param identity: resource id of a managed identity that they have, in place of signatures.
+        """
+        self._account = account
+        self._signer = signer
+        self._identity = identity
+        self._expiry = datetime.now(timezone.utc) + timedelta(seconds=lifetime)
+        self._queries: dict[tuple[str, str], str] = {}
+
+    def resource_file(self, container: str, blob: str, path: str) -> dict[str, Any]:
+        """A blob to be put in a node's directory (Azure: ResourceFile)."""
+        url = f"{self._account.url}/{container}/{blob}{self._query(container, _READ)}"
+        return {"httpUrl": url, "filePath": path, "fileMode": "0755", **self._who()}
+
+    def output_file(self, pattern: str, container: str, path: str) -> dict[str, Any]:
+        """What a node stores when a task has ended, well or badly (Azure: OutputFile)."""
+        url = f"{self._account.url}/{container}{self._query(container, _WRITE)}"
+        destination = {"containerUrl": url, "path": path, **self._who()}
+        return {
+            "filePattern": pattern,
+            "destination": {"container": destination},
+            "uploadOptions": {"uploadCondition": "taskcompletion"},
+        }
+
+    def _who(self) -> dict[str, Any]:
+        return {} if self._identity is None else {"identityReference": {"resourceId": self._identity}}
+
+    def _query(self, container: str, permission: str) -> str:
+        if self._identity is not None:
+            return ""
+        key = container, permission
+        if key not in self._queries:
+            self._queries[key] = "?" + self._signer.sign(container, permission, self._expiry)
+        return self._queries[key]
+
+
+class Signer:
+    """Makes shared access signatures: with the account's key, or with one that Azure lends for a while."""
+
+    def __init__(self, account: StorageAccount, client: BlobServiceClient) -> None:
+        self._account = account
+        self._client = client
+        self._lent: UserDelegationKey | None = None
+        self._lent_until = 0.0
+        self._lock = threading.Lock()
+
+    def sign(self, container: str, permission: str, expiry: datetime) -> str:
+        """A signature for everything in a container.
+
+        It has no beginning: the clock of this machine may be ahead of the service's.
+        """
+        credential = self._account.credential
+        who: dict[str, Any] = (
+            {"account_key": credential.named_key.key}
+            if isinstance(credential, AzureNamedKeyCredential)
+            else {"user_delegation_key": self._delegation_key(expiry)}
+        )
+        return str(
+            generate_container_sas(self._account.name, container, permission=permission, expiry=expiry, **who)
+        )
+
+    def _delegation_key(self, expiry: datetime) -> UserDelegationKey:
+        with self._lock:
+            if self._lent is None or self._lent_until < expiry.timestamp():
+                now = datetime.now(timezone.utc)
+                until = min(now + LONGEST_SAS, max(expiry, now + timedelta(hours=1)))
+                with translated(f"account {self._account.name!r} lends no key to sign with"):
+                    self._lent = self._client.get_user_delegation_key(now - timedelta(minutes=5), until)
+                self._lent_until = time.time() + (until - now).total_seconds()
+            return self._lent

@@ -1,0 +1,176 @@
+"""From what Azure Batch tells of a task to what is told of it here."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from remotebatch import classification
+from remotebatch.records import JobRecord, TaskRecord
+from remotebatch.status import FailureType, JobStatus
+from remotebatch_kernel import exit_codes
+
+ENDED = "taskended"
+_EXITED = "failureexitcode"
+_NO_PROGRAM = "commandprogramnotfound"
+_KILLED = 137
+_BY_CODE = {
+    "blobaccessdenied": FailureType.INPUT_UNAVAILABLE,
+    "blobdownloadmiscerror": FailureType.INPUT_UNAVAILABLE,
+    "blobdownloadtimedout": FailureType.INPUT_UNAVAILABLE,
+    "blobnotfound": FailureType.INPUT_UNAVAILABLE,
+    "resourcecontaineraccessdenied": FailureType.INPUT_UNAVAILABLE,
+    "resourcecontainernotfound": FailureType.INPUT_UNAVAILABLE,
+    "resourcefilecreatefailed": FailureType.INPUT_UNAVAILABLE,
+    "resourcefilewritefailed": FailureType.INPUT_UNAVAILABLE,
+    "containerinvalidimage": FailureType.IMAGE_UNAVAILABLE,
+    "containerinvalidregistry": FailureType.IMAGE_UNAVAILABLE,
+    "fileuploadaccessdenied": FailureType.UPLOAD_FAILED,
+    "fileuploadconflict": FailureType.UPLOAD_FAILED,
+    "fileuploadcontainernotfound": FailureType.UPLOAD_FAILED,
+    "fileuploadmiscerror": FailureType.UPLOAD_FAILED,
+    "fileuploadtimedout": FailureType.UPLOAD_FAILED,
+    "tasklost": FailureType.NODE_LOST,
+    "nodepreempted": FailureType.PREEMPTED,
+}
+_DENIED = frozenset({"blobaccessdenied", "resourcecontaineraccessdenied", "fileuploadaccessdenied"})
+_TIME_IS_UP = "maximum execution time"
+
+
+def task_record(job: JobRecord, index: int, earlier_attempts: int, task: Mapping[str, Any]) -> TaskRecord:
+    """What a listing tells of a task.
+
+    :param earlier_attempts: those that it had in other Azure jobs of the submission.
+    :returns: of a failed task without a failure type, if that costs a further look; then a reason says that
+        the task was ended from outside.
+    """
+    info = task.get("executionInfo") or {}
+    state = str(task["state"]).lower()
+    started, ended = moment(info.get("startTime")), moment(info.get("endTime"))
+    record = TaskRecord(
+        index,
+        _STATUS.get(state, JobStatus.RUNNING),
+        exit_code=info.get("exitCode"),
+        attempts=earlier_attempts + (info.get("retryCount") or 0) + 1,
+        requeues=info.get("requeueCount") or 0,
+        started_at=started,
+        ended_at=ended,
+    )
+    if state != "completed":
+        return record
+    return _ended(job, record, info)
+
+
+_STATUS = {"active": JobStatus.ACTIVE, "completed": JobStatus.FAILED}
+
+
+def _ended(job: JobRecord, record: TaskRecord, info: Mapping[str, Any]) -> TaskRecord:
+    failure = info.get("failureInfo") or {}
+    code = str(failure.get("code") or "").lower()
+    if not code and str(info.get("result") or "success").lower() == "success":
+        return with_outcome(record, JobStatus.SUCCEEDED)
+    if code == ENDED:
+        return _stopped(job, record, failure)
+    if code == _NO_PROGRAM and job.function is None:
+        return with_outcome(
+            record,
+            failure_type=FailureType.NON_ZERO_EXIT,
+            exit_code=exit_codes.PROGRAM_NOT_FOUND,
+            reason=describe_failure(failure),
+        )
+    if code in ("", _EXITED):
+        return _exited(job, record)
+    kind = _BY_CODE.get(code, FailureType.SETUP_FAILED)
+    if code in _DENIED and _is_over(job, record.ended_at or time.time()):
+        return with_outcome(record, failure_type=FailureType.ACCESS_EXPIRED, reason=expired(job))
+    return with_outcome(record, failure_type=kind, reason=describe_failure(failure))
+
+
+def _exited(job: JobRecord, record: TaskRecord) -> TaskRecord:
+    if job.function is not None:
+        return record  # its result object says more than its exit code
+    if record.exit_code == _KILLED:
+        return out_of_memory(record)
+    return with_outcome(record, JobStatus.FAILED, *classification.of_command(record.exit_code))
+
+
+def _stopped(job: JobRecord, record: TaskRecord, failure: Mapping[str, Any]) -> TaskRecord:
+    """Ended from outside: by its own time limit, or by somebody, and the job or a note tells by whom."""
+    limit = job.settings["time_constraint"]
+    if limit is not None and _TIME_IS_UP in describe_failure(failure):
+        reason = f"it ran longer than its time_constraint of {limit:g} s"
+        return with_outcome(record, failure_type=FailureType.TIMED_OUT, reason=reason)
+    return with_outcome(record, reason=describe_failure(failure))
+
+
+def out_of_memory(record: TaskRecord) -> TaskRecord:
+    """Killed by SIGKILL, and not by us."""
+    reason = f"exit code {_KILLED}: killed by SIGKILL, as the system does for want of memory"
+    return with_outcome(record, failure_type=FailureType.OUT_OF_MEMORY, reason=reason)
+
+
+def was_killed(record: TaskRecord) -> bool:
+    """Whether SIGKILL ended the task's process."""
+    return record.exit_code == _KILLED
+
+
+def expired(job: JobRecord) -> str:
+    """The reason of what failed because its time for reading and writing blobs was over."""
+    days = job.settings["sas_lifetime"] / 86400
+    return (
+        f"its access to storage expired {days:g} days after submission (sas_lifetime): "
+        "retry() gives it new access; a longer sas_lifetime lasts longer"
+    )
+
+
+def describe_failure(failure: Mapping[str, Any]) -> str:
+    """Azure's failure information as a sentence."""
+    details = [str(detail.get("value") or "") for detail in failure.get("details") or ()]
+    more = f" ({'; '.join(filter(None, details))})" if any(details) else ""
+    return f"{failure.get('code')}: {failure.get('message')}{more}"
+
+
+def with_outcome(
+    record: TaskRecord,
+    status: JobStatus = JobStatus.FAILED,
+    failure_type: FailureType | None = None,
+    reason: str | None = None,
+    exit_code: int | None = None,
+) -> TaskRecord:
+    """A record with what is known of its end."""
+    return TaskRecord(
+        record.index,
+        status,
+        record.exit_code if exit_code is None else exit_code,
+        failure_type,
+        reason,
+        record.attempts,
+        record.requeues,
+        record.started_at,
+        record.ended_at,
+    )
+
+
+def failure_of_input(job: JobRecord, failure: Mapping[str, Any]) -> FailureType:
+    """The class of a failure to fetch what a node needs for a job, just now."""
+    denied = str(failure.get("code")).lower() in _DENIED
+    return (
+        FailureType.ACCESS_EXPIRED if denied and _is_over(job, time.time()) else FailureType.INPUT_UNAVAILABLE
+    )
+
+
+def _is_over(job: JobRecord, at: float) -> bool:
+    """Whether the nodes' signatures have expired by then."""
+    if job.settings["storage_identity"] is not None:
+        return False
+    return at - job.submitted_at >= float(job.settings["sas_lifetime"])
+
+
+def moment(text: str | None) -> float | None:
+    """Azure's time as seconds since the epoch."""
+    if not text:
+        return None
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")

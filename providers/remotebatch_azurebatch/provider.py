@@ -1,0 +1,299 @@
+"""The AzureBatch provider: what the library calls.
+
+Each part of the work is a module: ``submitter`` makes jobs, ``watch`` hears of them, ``explanation``
+says why tasks failed, ``blobs`` reads what they stored.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, ClassVar
+
+from azure.core.exceptions import HttpResponseError
+
+from remotebatch.provider import Provider, Stream, Submission, Wake
+from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFile, TaskRecord
+from remotebatch.settings import JobSettings, check
+from remotebatch.status import JobStatus
+from remotebatch_azurebatch import azurejobs, layout, metadata
+from remotebatch_azurebatch.blobs import BlobStore
+from remotebatch_azurebatch.connection import Connection
+from remotebatch_azurebatch.credentials import find_connection
+from remotebatch_azurebatch.diagnosis import Diagnosis
+from remotebatch_azurebatch.explanation import Explainer, is_stale
+from remotebatch_azurebatch.pools import Pool
+from remotebatch_azurebatch.preflight import Preflight
+from remotebatch_azurebatch.properties import AzureBatchProperties, AzureBatchSettings
+from remotebatch_azurebatch.service import batch_client, translated
+from remotebatch_azurebatch.submitter import Submitter
+from remotebatch_azurebatch.tasks import INPUTS_VARIABLE
+from remotebatch_azurebatch.watch import Watch, get_job
+
+_PAGE = 1000
+_NO_STREAM = frozenset(
+    {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
+)
+"""A node's answers where there is nothing to read (yet): the client reads no code from those."""
+
+
+class AzureBatchProvider(Provider):
+    """Runs jobs in containers on pools of Azure Batch, and keeps all they need and make in Blob Storage."""
+
+    name: ClassVar[str] = "AzureBatch"
+    settings_type: ClassVar[type[JobSettings]] = AzureBatchSettings
+    refresh_interval: ClassVar[float] = 0.25
+
+    def __init__(self, **properties: Any) -> None:
+        self._given = check(AzureBatchProperties, properties, "property")
+        self._watches: dict[str, Watch] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def properties(self) -> Mapping[str, Any]:
+        """Pools, endpoint and interval as given; what is secret, or would ask again, is left out."""
+        given = self._given
+        known = {
+            "pool_id": given.pool_id,
+            "batch_endpoint": given.batch_endpoint if given.credential is None else None,
+            "poll_interval": given.poll_interval,
+        }
+        return {name: value for name, value in known.items() if value is not None}
+
+    @property
+    def pool(self) -> Pool:
+        """The environment's pool, to be looked at, resized, made and deleted; the first of several."""
+        return Pool(self._client, self._given.pools[0])
+
+    def check(self, settings: JobSettings) -> None:
+        """Refuse what cannot run on the pools: one request for each, once in a while."""
+        assert isinstance(settings, AzureBatchSettings)
+        self._preflight.look(self._given.pools, settings)
+
+    def submit(self, submission: Submission) -> JobRecord:
+        """Store the submission and start the job."""
+        settings = submission.settings
+        assert isinstance(settings, AzureBatchSettings)
+        facts = self._preflight.look(self._given.pools, settings)
+        record, parts = self._submitter.submit(submission, facts)
+        watch = self._watch(record)
+        for part, pool_id in parts:
+            watch.add(part, pool_id)
+        return record
+
+    def jobs(self) -> list[JobListing]:
+        """Single and Array jobs, newest first."""
+        with translated("the jobs cannot be listed"):
+            found = list(
+                self._client.list_jobs(
+                    filter=f"startswith(id,'{layout.PREFIX}')", select=metadata.SELECTED, max_results=_PAGE
+                )
+            )
+        going = {layout.job_id(job["id"]) for job in found if str(job["state"]).lower() != "completed"}
+        listings = []
+        for job in found:
+            record = metadata.record_of(job) if layout.is_first_part(job["id"]) else None
+            if record is not None and str(job["state"]).lower() != "deleting":
+                listings.append(JobListing(record, finished=record.id not in going))
+        return sorted(listings, key=lambda listing: listing.record.submitted_at, reverse=True)
+
+    def job(self, job_id: str) -> JobRecord:
+        """The job of that id."""
+        missing = layout.no_job(job_id)
+        if not layout.is_first_part(layout.first_part(job_id)):
+            raise missing
+        with translated(f"job {job_id} cannot be read", missing):
+            job = self._client.get_job(layout.first_part(job_id), select=metadata.SELECTED)
+        record = metadata.record_of(job)
+        if record is None or str(job["state"]).lower() == "deleting":
+            raise missing
+        return record
+
+    def counts(self, job: JobRecord) -> Counts:
+        """How many tasks are in each status."""
+        return self._watch(job).counts()
+
+    def poll(self, cursors: Mapping[str, str], timeout: float, wake: Wake) -> dict[str, Changes]:
+        """Tell what has changed: a look at each job when it is due, and sleep in between."""
+        deadline = time.monotonic() + timeout
+        while True:
+            watches = {job_id: self._known_watch(job_id) for job_id in cursors}
+            for watch in watches.values():
+                if timeout <= 0 or watch.due <= time.monotonic():
+                    watch.look()
+            found = {job_id: watch.changes(cursors[job_id]) for job_id, watch in watches.items()}
+            news = {job_id: changes for job_id, changes in found.items() if changes is not None}
+            due = min((watch.due for watch in watches.values()), default=deadline)
+            pause = min(due, deadline) - time.monotonic()
+            if news or time.monotonic() >= deadline or (pause > 0 and wake.wait(pause)):
+                return news
+
+    def explain(self, job: JobRecord, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
+        """Find out why tasks failed where their listing does not tell."""
+        return Explainer(self._watch(job), self._client, self._store).explain(tasks)
+
+    def read_result(self, job: JobRecord, index: int) -> bytes:
+        """The result object of a task."""
+        blob = self._store.read(layout.container(job), layout.result(job.task_id(index)))
+        if is_stale(blob, self._watch(job).task(index)):
+            raise FileNotFoundError(f"task {job.task_id(index)} has stored no result in its last attempt")
+        return blob.data
+
+    def read_results(self, job: JobRecord, indices: Iterable[int]) -> Iterator[tuple[int, bytes | OSError]]:
+        """The result objects of several tasks, read at the same time."""
+        watch, wanted = self._watch(job), list(indices)
+        names = (layout.result(job.task_id(index)) for index in wanted)
+        for index, found in zip(wanted, self._store.read_many(layout.container(job), names)):
+            if isinstance(found, OSError):
+                yield index, found
+            elif is_stale(found, watch.task(index)):
+                yield (
+                    index,
+                    FileNotFoundError(f"task {job.task_id(index)} has stored no result in its last attempt"),
+                )
+            else:
+                yield index, found.data
+
+    def save_result(self, job: JobRecord, index: int, to: Path) -> None:
+        """Copy the result object of a task to a file, a piece at a time."""
+        self._store.download(layout.container(job), layout.result(job.task_id(index)), to)
+
+    def read_command(self, job: JobRecord, index: int) -> list[str]:
+        """The argument list of a task that is a command."""
+        first, _ = self._watch(job).parts()[0]
+        small = metadata.variables_of(get_job(self._client, job, first)).get(INPUTS_VARIABLE)
+        return self._submitter.read_command(job, index, small)
+
+    def read_stream(self, job: JobRecord, index: int, stream: Stream, offset: int = 0) -> bytes:
+        """What a task has written so far: from its node while it runs, from Blob Storage after.
+
+        Where storing it failed, the node is asked after as well, as long as it is there.
+        """
+        watch = self._watch(job)
+        status = watch.task(index).status
+        if status is JobStatus.ACTIVE:
+            return b""
+        if status.final:
+            try:
+                return self._store.read(
+                    layout.container(job), layout.stream(job.task_id(index), stream), offset
+                ).data
+            except FileNotFoundError:
+                pass  # perhaps the node still has it
+        return self._read_from_node(watch, job, index, stream, offset)
+
+    def output_files(self, job: JobRecord, index: int) -> list[OutputFile]:
+        """Files that a task wrote under ``./JobOutput/``."""
+        directory = layout.outputs(job.task_id(index))
+        return [
+            OutputFile(blob.name.removeprefix(f"{directory}/"), blob.size)
+            for blob in self._store.list_blobs(layout.container(job), directory)
+        ]
+
+    def download(self, job: JobRecord, index: int, name: str, to: Path) -> None:
+        """Copy one of those files to a local path."""
+        blob = f"{layout.outputs(job.task_id(index))}/{name}"
+        self._store.download(layout.container(job), blob, to)
+
+    def abort(self, job: JobRecord, indices: Sequence[int] | None, reason: str) -> None:
+        """End tasks: all of them with their Azure jobs, single ones each with a note of who asked."""
+        watch = self._watch(job)
+        if indices is None or len(set(indices)) == job.task_count:
+            for part, _ in watch.parts():
+                azurejobs.terminate(self._client, part.azure_id(job.id), reason)
+        else:
+            container = layout.container(job)
+            for index in indices:
+                name = layout.abort_note(job.task_id(index))
+                self._store.write(container, name, lambda file: file.write(reason.encode()))
+            tasks = [(watch.part_of(index).azure_id(job.id), job.task_id(index)) for index in indices]
+            azurejobs.terminate_tasks(self._client, tasks)
+        watch.hasten(ending=True)
+
+    def retry(self, job: JobRecord, indices: Sequence[int] | None) -> None:
+        """Add failed tasks once more, in an Azure job of their own: the one they were in may have ended."""
+        watch = self._watch(job)
+        watch.look()
+        wanted = range(job.task_count) if indices is None else indices
+        failed = [task for task in map(watch.task, wanted) if task.status is JobStatus.FAILED]
+        if not failed:
+            return
+        self._store.delete_blobs(
+            layout.container(job), layout.ABORTS, {job.task_id(task.index) for task in failed}
+        )
+        for part, pool_id in self._submitter.retry(watch, failed):
+            watch.add(part, pool_id)
+
+    def delete(self, job: JobRecord) -> None:
+        """End the job and remove all that is stored of it."""
+        for part, _ in self._watch(job).parts():
+            azurejobs.delete(self._client, part.azure_id(job.id))
+        self._store.delete_container(layout.container(job))
+        with self._lock:
+            self._watches.pop(job.id, None)
+
+    def close(self) -> None:
+        """Give up the connections; the next call makes new ones."""
+        with self._lock:
+            for name in ("_store", "_client"):
+                if name in self.__dict__:
+                    self.__dict__.pop(name).close()
+            for name in ("_submitter", "_preflight"):
+                self.__dict__.pop(name, None)
+            self._watches.clear()
+
+    # -- connections, made when they are first needed ---------------------------------------
+
+    @functools.cached_property
+    def connection(self) -> Connection:
+        """The accounts, looked for when they are first needed."""
+        with self._lock:
+            return find_connection(self._given)
+
+    @functools.cached_property
+    def _client(self) -> Any:
+        return batch_client(self.connection.batch)
+
+    @functools.cached_property
+    def _store(self) -> BlobStore:
+        return BlobStore(self.connection.storage)
+
+    @functools.cached_property
+    def _submitter(self) -> Submitter:
+        return Submitter(self.connection, self._client, self._store)
+
+    @functools.cached_property
+    def _preflight(self) -> Preflight:
+        return Preflight(self._client)
+
+    # -- within -----------------------------------------------------------------------------
+
+    def _watch(self, job: JobRecord) -> Watch:
+        with self._lock:
+            watch = self._watches.get(job.id)
+            if watch is None:
+                diagnosis = Diagnosis(self._client)
+                watch = Watch(self._client, job, self._given.poll_interval, diagnosis.of)
+                self._watches[job.id] = watch
+            return watch
+
+    def _known_watch(self, job_id: str) -> Watch:
+        with self._lock:
+            watch = self._watches.get(job_id)
+        return watch if watch is not None else self._watch(self.job(job_id))
+
+    def _read_from_node(self, watch: Watch, job: JobRecord, index: int, stream: Stream, offset: int) -> bytes:
+        azure_id, task_id = watch.part_of(index).azure_id(job.id), job.task_id(index)
+        span = f"bytes={offset}-" if offset else None
+        with translated(f"{stream} of task {task_id} in job {job.id} cannot be read"):
+            try:
+                pieces = self._client.download_task_file(azure_id, task_id, f"{stream}.txt", ocp_range=span)
+                return b"".join(pieces)
+            except HttpResponseError as error:
+                if error.status_code in _NO_STREAM:
+                    return b""
+                raise

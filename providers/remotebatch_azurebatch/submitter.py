@@ -1,0 +1,251 @@
+"""From a packed submission to Azure Batch jobs: what is stored, in which order, and what if that fails."""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from azure.batch import BatchClient
+
+from remotebatch.errors import ProviderError
+from remotebatch.job import user_at_host
+from remotebatch.kernel_archive import kernel_digest
+from remotebatch.provider import Submission
+from remotebatch.records import JobRecord, TaskRecord
+from remotebatch_azurebatch import azurejobs, layout, metadata
+from remotebatch_azurebatch.access import Access, Signer
+from remotebatch_azurebatch.blobs import BlobStore
+from remotebatch_azurebatch.connection import Connection
+from remotebatch_azurebatch.parts import Part, part_of
+from remotebatch_azurebatch.preflight import PoolFacts
+from remotebatch_azurebatch.program import Program, pack_program
+from remotebatch_azurebatch.properties import AzureBatchSettings
+from remotebatch_azurebatch.tasks import INPUTS_VARIABLE, JobPlan
+from remotebatch_azurebatch.watch import Watch, get_job, list_parts, why_ended
+from remotebatch_kernel import inputs
+
+_INLINE = 6 * 1024
+"""Bytes of inputs that travel in the Azure job itself rather than in a blob."""
+_log = logging.getLogger("remotebatch")
+
+
+class Submitter:
+    """Makes jobs, and further parts of them."""
+
+    def __init__(self, connection: Connection, client: BatchClient, store: BlobStore) -> None:
+        self._connection = connection
+        self._client = client
+        self._store = store
+        self._signer = Signer(connection.storage, store.client)
+
+    def submit(
+        self, submission: Submission, pools: Sequence[PoolFacts]
+    ) -> tuple[JobRecord, list[tuple[Part, str]]]:
+        """Store a submission and start its jobs, one on each pool that gets any of its tasks.
+
+        Whatever goes wrong, and be it that the user interrupts it, nothing of the job is left.
+
+        :returns: its record, and its parts, each with its pool.
+        """
+        settings = submission.settings
+        assert isinstance(settings, AzureBatchSettings)
+        program = pack_program(submission.function) if submission.function else None
+        record = self._record(submission, settings)
+        small = inline(submission)
+        try:
+            self._store_all(record, submission, program, small)
+            commands = _commands(submission) if program is None else None
+            digest = program.digest if program else None
+            plan = self._plan(record, digest, small, commands)
+            return record, self._start(record, plan, deal(record.task_count, pools), settings.wait_for_quota)
+        except BaseException:
+            self._undo(record)
+            raise
+
+    def retry(self, watch: Watch, tasks: Sequence[TaskRecord]) -> list[tuple[Part, str]]:
+        """Add failed tasks once more, in further parts, with new access to storage.
+
+        :returns: the new parts, each with its pool.
+        """
+        record = watch.record
+        origin = get_job(self._client, record, watch.parts()[0][0])
+        program = next((name for name in metadata.objects_of(origin) if layout.is_program(name)), None)
+        small = metadata.variables_of(origin).get(INPUTS_VARIABLE)
+        commands = None
+        if record.function is None:
+            commands = {task.index: self.read_command(record, task.index, small) for task in tasks}
+        digest = program.rpartition("/")[2] if program else None
+        plan = self._plan(record, digest, small, commands)
+        pools = {part.number: pool for part, pool in watch.parts()}
+        by_pool: dict[str, dict[int, int]] = {}
+        for task in tasks:
+            by_pool.setdefault(pools[watch.part_of(task.index).number], {})[task.index] = task.attempts
+        number = 1 + max(metadata.part_in(job).number for job in list_parts(self._client, record))
+        parts = [
+            (part_of(number + place, attempts), pool)
+            for place, (pool, attempts) in enumerate(by_pool.items())
+        ]
+        return self._start(record, plan, parts, wait_for_quota=True)
+
+    def read_command(self, record: JobRecord, index: int, small: str | None) -> list[str]:
+        """The argument list of a command.
+
+        :param small: the inputs object, where it does not lie in a blob.
+        """
+        if small is not None:
+            return list(inputs.read_span(small, index, 1)[0][0])
+        blob = self._store.read(layout.container(record), layout.INPUTS)
+        return list(inputs.read_span(inputs.as_url(blob.data), index, 1)[0][0])
+
+    # -- within -----------------------------------------------------------------------------
+
+    def _record(self, submission: Submission, settings: AzureBatchSettings) -> JobRecord:
+        plain = msgspec.to_builtins(settings, builtin_types=(bytes,), enc_hook=os.fspath)
+        plain["time_constraint"] = settings.time_constraint_seconds
+        plain["sas_lifetime"] = settings.sas_lifetime_seconds
+        plain["container_image"] = settings.container_image or default_image()
+        plain["input_files"] = {
+            name: self._store.put_file(source if isinstance(source, bytes) else Path(source))
+            for name, source in settings.input_files.items()
+        }
+        return JobRecord(
+            id=submission.id,
+            provider_job_id=layout.first_part(submission.id),
+            name=submission.name,
+            type=submission.type,
+            submitted_at=time.time(),
+            submitted_by=user_at_host(),
+            settings=plain,
+            element_count=submission.inputs.count,
+            chunksize=submission.chunksize,
+            function=submission.function.digest if submission.function else None,
+            kernel=kernel_digest(),
+        )
+
+    def _store_all(
+        self, record: JobRecord, submission: Submission, program: Program | None, small: str | None
+    ) -> None:
+        if program is not None:
+            self._store.put_object(layout.program_object(program.digest), program.data)
+        self._store.make_container(layout.container(record))
+        if small is None:
+            self._store.write(layout.container(record), layout.INPUTS, submission.inputs.write_to)
+
+    def _plan(
+        self,
+        record: JobRecord,
+        program: str | None,
+        small: str | None,
+        commands: Mapping[int, Sequence[str]] | None,
+    ) -> JobPlan:
+        settings = record.settings
+        access = Access(
+            self._connection.storage, self._signer, settings["sas_lifetime"], settings["storage_identity"]
+        )
+        return JobPlan(
+            record,
+            access,
+            program=program,
+            inline_inputs=small,
+            registry_password=_password(settings["registry"]),
+            commands=commands,
+        )
+
+    def _start(
+        self, record: JobRecord, plan: JobPlan, parts: Sequence[tuple[Part, str]], wait_for_quota: bool
+    ) -> list[tuple[Part, str]]:
+        """Make each part's job and add its tasks; one that ends before it has all is followed by another."""
+        waiting, started = list(parts), []
+        following = max(part.number for part, _ in parts) + 1
+        while waiting:
+            part, pool_id = waiting.pop(0)
+            self._create(record, plan, part, pool_id, wait_for_quota)
+            started.append((part, pool_id))
+            indices = list(part.indices())
+            try:
+                azurejobs.add_tasks(
+                    self._client, part.azure_id(record.id), [plan.task(index) for index in indices[1:]]
+                )
+            except azurejobs.JobEnded as ended:
+                reason, _ = why_ended(record, get_job(self._client, record, part))
+                if reason is None:  # all that were added had ended already: the rest needs a job of its own
+                    attempts = part.attempts()
+                    rest = {
+                        index: attempts[index]
+                        for index in (record.index_of(task["id"]) for task in ended.tasks)
+                    }
+                    waiting.append((part_of(following, rest), pool_id))
+                    following += 1
+        return started
+
+    def _create(
+        self, record: JobRecord, plan: JobPlan, part: Part, pool_id: str, wait_for_quota: bool
+    ) -> None:
+        if azurejobs.create(self._client, plan.job(part, pool_id), wait_for_quota):
+            return
+        there = metadata.part_in(get_job(self._client, record, part))
+        if there != part:  # else it is our own, and its answer was lost
+            raise ProviderError(
+                f"job {record.id} has just been changed from elsewhere: look at its status, and try again"
+            )
+
+    def _undo(self, record: JobRecord) -> None:
+        try:
+            for job in list_parts(self._client, record):
+                azurejobs.delete(self._client, job["id"])
+            self._store.delete_container(layout.container(record))
+        except ProviderError as error:  # what went wrong first is what the user must hear of
+            _log.warning("job %s was not removed whole: %s", record.id, error)
+
+
+def deal(task_count: int, pools: Sequence[PoolFacts]) -> list[tuple[Part, str]]:
+    """Share an array out over pools, by the slots that they have, each a run of tasks."""
+    weights = [pool.slots_per_node * max(pool.nodes, 1) for pool in pools]
+    if task_count <= 1:
+        best = weights.index(max(weights))
+        return [(part_of(1, dict.fromkeys(range(task_count), 0)), pools[best].id)]
+    parts: list[tuple[Part, str]] = []
+    start = taken = 0
+    for pool, weight in zip(pools, weights):
+        taken += weight
+        stop = round(task_count * taken / sum(weights))
+        if stop > start:
+            parts.append((part_of(len(parts) + 1, dict.fromkeys(range(start, stop), 0)), pool.id))
+        start = stop
+    return parts
+
+
+def inline(submission: Submission) -> str | None:
+    """The inputs object as a ``data:`` URL, if it is small enough to travel in the job itself."""
+    buffer = io.BytesIO()
+    if submission.inputs.size > _INLINE:
+        return None
+    submission.inputs.write_to(buffer)
+    return inputs.as_url(buffer.getvalue())
+
+
+def default_image() -> str:
+    """The official Python image of the caller's minor version."""
+    return f"python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
+
+
+def _commands(submission: Submission) -> dict[int, list[str]]:
+    buffer = io.BytesIO()
+    submission.inputs.write_to(buffer)
+    spans = inputs.read_span(inputs.as_url(buffer.getvalue()), 0, submission.inputs.count)
+    return {index: list(args) for index, (args, _) in enumerate(spans)}
+
+
+def _password(registry: Mapping[str, Any] | None) -> str | None:
+    if registry is None or registry["user"] is None:
+        return None
+    from remotebatch_azurebatch.credentials import registry_password
+
+    return registry_password(registry["server"], registry["user"])
