@@ -1,0 +1,1 @@
+"""Commands that the AzureBatch provider adds to ``remotebatch``."""
