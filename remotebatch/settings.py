@@ -93,6 +93,8 @@ def _explain(message: str, values: Mapping[str, Any], fields: Mapping[str, Any],
     name = re.split(r"[.\[`]", path)[0]
     if name not in fields:
         return text
+    if not text.startswith(("Expected", "Invalid enum value")):  # a nested value's own check, or a field that it lacks or has too many
+        return f"{what} {name}: {text[0].lower()}{text[1:]}"
     shown = name if isinstance(values[name], Mapping) else f"{name}={reprlib.repr(values[name])}"
     return f"{what} {shown}: expected {_expected(fields[name].type)}"  # a mapping may hold secrets
 
@@ -124,6 +126,12 @@ def _describe(info: Any) -> str:
         return f"{noun} greater than {info.gt}" if info.gt is not None else noun
     if isinstance(info, msgspec.inspect.DictType):
         return f"a dict from {_describe(info.key_type)} to {_describe(info.value_type)}"
+    if isinstance(info, msgspec.inspect.StructType):
+        return "a dict with " + ", ".join(field.name for field in info.fields)
+    if isinstance(info, msgspec.inspect.ListType):
+        return f"a list, each item {_describe(info.item_type)}"
+    if isinstance(info, msgspec.inspect.LiteralType):
+        return " or ".join(map(repr, info.values))
     return words.get(type(info), "a value")
 
 

@@ -21,9 +21,9 @@ from azure.core.credentials import AccessToken, AzureNamedKeyCredential, TokenCr
 from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsError, ResourceNotFoundError
 from azure.storage.blob import BlobProperties, BlobServiceClient, ContainerClient
 from azure.storage.blob.aio import ContainerClient as AsyncContainerClient
-from azure.storage.blob.aio import ExponentialRetry as AsyncExponentialRetry
 
 from remotebatch_azurebatch import layout
+from remotebatch_azurebatch.blob_retries import AsyncBlobRetry
 from remotebatch_azurebatch.connection import StorageAccount
 from remotebatch_azurebatch.service import BLOB_RETRIES, blob_client, explain, translated
 
@@ -211,7 +211,7 @@ class _Reader:
     async def _connect(self) -> AsyncContainerClient:
         given = self._account.credential
         credential = given if isinstance(given, AzureNamedKeyCredential) else _AsyncCredential(given)
-        retries = AsyncExponentialRetry(*BLOB_RETRIES)
+        retries = AsyncBlobRetry(*BLOB_RETRIES)
         return AsyncContainerClient(self._account.url, self._name, credential, retry_policy=retries)
 
     def _in_order(

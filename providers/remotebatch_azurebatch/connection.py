@@ -25,7 +25,7 @@ class BatchAccount:
         """Name of the account."""
         if isinstance(self.credential, AzureNamedKeyCredential):
             return str(self.credential.named_key.name)
-        return (urlsplit(self.endpoint).hostname or "").partition(".")[0]
+        return _name_of(urlsplit(self.endpoint).hostname or "")
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class StorageAccount:
         if isinstance(self.credential, AzureNamedKeyCredential):
             return str(self.credential.named_key.name)
         parts = urlsplit(self.url)
-        return parts.path.strip("/") or (parts.hostname or "").partition(".")[0]
+        return parts.path.strip("/") or _name_of(parts.hostname or "")
 
 
 @dataclass(frozen=True)
@@ -52,3 +52,8 @@ class Connection:
     batch: BatchAccount
     storage: StorageAccount
     origin: Origin
+
+
+def _name_of(host: str) -> str:
+    """Azure's hosts begin with the account's name; one that is a mere address stands for itself."""
+    return host if host.replace(".", "").isdigit() else host.partition(".")[0]

@@ -49,7 +49,7 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     def __post_init__(self) -> None:
         if (self.user is None) == (self.identity is None):
-            raise ValueError("registry: give either user or identity")
+            raise ValueError("give either user or identity")
 
 
 class AzureBatchSettings(JobSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):

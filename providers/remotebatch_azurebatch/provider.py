@@ -80,9 +80,7 @@ class AzureBatchProvider(Provider):
         assert isinstance(settings, AzureBatchSettings)
         facts = self._preflight.look(self._given.pools, settings)
         record, parts = self._submitter.submit(submission, facts)
-        watch = self._watch(record)
-        for part, pool_id in parts:
-            watch.add(part, pool_id)
+        self._watch(record).add(parts)
         return record
 
     def jobs(self) -> list[JobListing]:
@@ -225,8 +223,7 @@ class AzureBatchProvider(Provider):
         self._store.delete_blobs(
             layout.container(job), layout.ABORTS, {job.task_id(task.index) for task in failed}
         )
-        for part, pool_id in self._submitter.retry(watch, failed):
-            watch.add(part, pool_id)
+        watch.add(self._submitter.retry(watch, failed))
 
     def delete(self, job: JobRecord) -> None:
         """End the job and remove all that is stored of it."""

@@ -16,9 +16,10 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
-from azure.storage.blob import BlobServiceClient, ExponentialRetry
+from azure.storage.blob import BlobServiceClient
 
 from remotebatch.errors import ProviderError, ProviderUnavailable
+from remotebatch_azurebatch.blob_retries import BlobRetry
 from remotebatch_azurebatch.connection import BatchAccount, StorageAccount
 
 API_VERSION = "2025-06-01"
@@ -45,7 +46,7 @@ def batch_client(account: BatchAccount) -> BatchClient:
 
 def blob_client(account: StorageAccount) -> BlobServiceClient:
     """Microsoft's client of a storage account's blobs; likewise."""
-    retries = ExponentialRetry(*BLOB_RETRIES)
+    retries = BlobRetry(*BLOB_RETRIES)
     return BlobServiceClient(account.url, account.credential, retry_policy=retries)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,8 +26,8 @@ _PAGE = 1000
 _OVERLAP = 10.0
 """Seconds before the last change seen from which is asked again: changes may come out of order."""
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.25, 15.0
-_SHARE_OF_AGE = 0.1
-"""The interval grows with the time since the last change, so that waiting adds a tenth at most."""
+_SHARE_OF_AGE = 0.05
+"""The interval grows with the time that has been watched: waiting adds a twentieth to that at most."""
 _STALLED = 20.0
 """Seconds without a change after which the reason is looked for, and again after as long."""
 _SOON = 1.0
@@ -60,7 +60,7 @@ class Watch:
         self._changed_at: dict[int, int] = {}  # index → number of the look that brought its last change
         self._looks = 0
         self._end_expected = False
-        self._last_change = time.monotonic()
+        self._watched_since = self._last_change = time.monotonic()
         self._lock = threading.RLock()
 
     def look(self) -> None:
@@ -95,16 +95,16 @@ class Watch:
         """
         with self._lock:
             self.due = 0.0
-            self._last_change = time.monotonic()
+            self._watched_since = self._last_change = time.monotonic()
             self._end_expected = ending
 
-    def add(self, part: Part, pool_id: str) -> None:
-        """Know of a part that this process has just made."""
+    def add(self, parts: Sequence[tuple[Part, str]]) -> None:
+        """Know of parts that this process has just made, each with its pool; the first ones among them."""
         with self._lock:
-            if self._parts is None:
-                self._find_parts()
-            else:
-                self._parts = self._parts_with(self._parts, _WatchedPart(part, self.record, pool_id))
+            known = self._parts or []
+            for part, pool_id in parts:
+                known = self._parts_with(known, _WatchedPart(part, self.record, pool_id))
+            self._parts = known
             self.hasten()
 
     def task(self, index: int) -> TaskRecord:
@@ -160,7 +160,7 @@ class Watch:
             return 0.0
         if self._interval is not None:
             return self._interval
-        age = now - self._last_change
+        age = now - self._watched_since
         return min(max(age * _SHARE_OF_AGE, _SHORTEST_INTERVAL), _LONGEST_INTERVAL)
 
     def _find_parts(self) -> None:

@@ -18,6 +18,7 @@ from remotebatch.errors import InvalidSetting
 from remotebatch_azurebatch.emulator import Emulator, Quotas, Timings
 from remotebatch_azurebatch.emulator.directory import AlreadyRunning
 from remotebatch_local.runners.containers import ROOT_LABEL
+from tests.azurebatch.batch import connect, wait_for_nodes
 from tests.azurebatch.processes import await_end, processes_of
 
 _KILLED_PARENT = """
@@ -139,3 +140,13 @@ def _answers(emulator: Emulator) -> bool:
     except urllib.error.URLError:
         return False
     return True
+
+
+def test_a_pool_can_be_there_from_the_start(azurite: str, tmp_path: Path) -> None:
+    with Emulator(tmp_path, storage_connection_string=azurite, runtime="process", pool="ready") as emulator:
+        with connect(emulator) as client:
+            assert client.get_pool("ready").task_slots_per_node == len(os.sched_getaffinity(0))
+            wait_for_nodes(client, "ready", 1)
+        emulator.restart()
+        with connect(emulator) as client:
+            assert [pool.id for pool in client.list_pools()] == ["ready"]

@@ -13,6 +13,7 @@ from msgspec import Meta
 from remotebatch.errors import InvalidSetting
 from remotebatch_azurebatch.emulator.addresses import url
 from remotebatch_azurebatch.emulator.azurite import connection_string
+from remotebatch_azurebatch.emulator.models.base import Identifier
 
 ACCOUNT = "devbatchaccount"
 """Name of the account unless another is chosen."""
@@ -68,6 +69,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A storage account to use; without one Azurite is started."""
     runtime: Literal["docker", "process"] = "docker"
     """Whether tasks with container settings run in containers, or on the host without their image."""
+    pool: Identifier | None = None
+    """Pool to be there from the start: one node that runs containers, a task slot for each CPU."""
     https: bool = False
     """Whether the service and Azurite answer over HTTPS, and take bearer tokens."""
     faults: bool = False

@@ -40,6 +40,7 @@ class Emulator:
         key: str = KEY,
         runtime: Literal["docker", "process"] = "docker",
         storage_connection_string: str | None = None,
+        pool: str | None = None,
         https: bool = False,
         faults: bool = False,
         timings: Timings | None = None,
@@ -52,6 +53,7 @@ class Emulator:
         :param key: the account's key, in base64.
         :param runtime: whether tasks with container settings run in containers, or on the host.
         :param storage_connection_string: a storage account to use; without one Azurite is started.
+        :param pool: a pool to be there from the start: one container node, a task slot for each CPU.
         :param https: answer over HTTPS, and take bearer tokens.
         :param faults: let faults be ordered through the control endpoint.
         :param timings: simulated delays.
@@ -67,6 +69,7 @@ class Emulator:
                 "key": key,
                 "runtime": runtime,
                 "storage_connection_string": storage_connection_string,
+                "pool": pool,
                 "https": https,
                 "faults": faults,
                 "timings": msgspec.to_builtins(timings or Timings()),

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import uvicorn
 
+from remotebatch_azurebatch.emulator import ready_pool
 from remotebatch_azurebatch.emulator.certificate import certificate_in
 from remotebatch_azurebatch.emulator.configuration import Configuration
 from remotebatch_azurebatch.emulator.directory import DataDirectory
@@ -59,6 +60,8 @@ async def serve(configuration: Configuration, lock_descriptor: int, started: Cal
     ledger = Ledger(os.path.join(configuration.data, "ledger.sqlite"))
     account = Account(configuration, ledger, machine)
     account.recover()
+    if configuration.pool is not None:
+        ready_pool.ensure(account, configuration.pool)
     recording = asyncio.ensure_future(account.keep_recorded())
     server = _Server(
         uvicorn.Config(

@@ -71,3 +71,27 @@ def env(account: Emulator, matching_image: str) -> Iterator[SubmissionEnvironmen
     environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     yield environment.options(container_image=matching_image)
     environment._provider.close()
+
+
+@pytest.fixture(scope="session")
+def processes_emulator(azurite: str) -> Iterator[Emulator]:
+    """An emulator that runs tasks as processes, for tests in which it does not matter what runs them."""
+    with Emulator(
+        storage_connection_string=azurite, runtime="process", faults=True, timings=Timings(resize=0)
+    ) as emulator:
+        with connect(emulator) as client:
+            client.create_pool(container_pool(POOL))
+            wait_for_nodes(client, POOL, 1)
+        yield emulator
+
+
+@pytest.fixture
+def processes(
+    processes_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SubmissionEnvironment]:
+    """An environment on that emulator."""
+    for name, value in variables(processes_emulator).items():
+        monkeypatch.setenv(name, value)
+    environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
+    yield environment
+    environment._provider.close()

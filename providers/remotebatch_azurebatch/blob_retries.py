@@ -1,0 +1,62 @@
+"""Microsoft's retry policies of the blob clients: they repeat after 500 and 503, and here after 429 as well."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from azure.storage.blob import ExponentialRetry
+from azure.storage.blob.aio import ExponentialRetry as AsyncExponentialRetry
+
+
+class BlobRetry(ExponentialRetry):
+    """For the synchronous clients."""
+
+    def send(self, request: Any) -> Any:
+        """Send a request, and again while the service says that there are too many."""
+        start = _position(request)
+        response = super().send(request)
+        for tries in range(1, self.total_retries + 1):
+            if not _is_throttled(response):
+                break
+            request.context.transport.sleep(_pause(self, tries, response))
+            _rewind(request, start)
+            response = super().send(request)
+        return response
+
+
+class AsyncBlobRetry(AsyncExponentialRetry):
+    """For the asynchronous ones."""
+
+    async def send(self, request: Any) -> Any:
+        """Likewise."""
+        start = _position(request)
+        response = await super().send(request)
+        for tries in range(1, self.total_retries + 1):
+            if not _is_throttled(response):
+                break
+            await request.context.transport.sleep(_pause(self, tries, response))
+            _rewind(request, start)
+            response = await super().send(request)
+        return response
+
+
+def _is_throttled(response: Any) -> bool:
+    return bool(response.http_response.status_code == HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def _pause(policy: Any, tries: int, response: Any) -> float:
+    """Seconds to wait: as the service says, and no less than after any other failure."""
+    told = str(response.http_response.headers.get("Retry-After") or "")
+    return max(policy.get_backoff_time({"count": tries}), float(told) if told.isdigit() else 0.0)
+
+
+def _position(request: Any) -> int | None:
+    """Where the body begins, if it is a file."""
+    body = request.http_request.body
+    return body.tell() if hasattr(body, "tell") else None
+
+
+def _rewind(request: Any, start: int | None) -> None:
+    if start is not None:
+        request.http_request.body.seek(start)
