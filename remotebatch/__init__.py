@@ -27,7 +27,7 @@ from remotebatch.errors import (
     RemoteBatchError,
     RemoteException,
 )
-from remotebatch.evaluation import Evaluation
+from remotebatch.evaluation import Evaluation, load_result
 from remotebatch.job import Job
 from remotebatch.records import Counts, OutputFile
 from remotebatch.runtime import vcpu_count
@@ -61,6 +61,7 @@ __all__ = [
     "as_completed",
     "conventions",
     "default_environment",
+    "load_result",
     "map_submit",
     "set_default_environment",
     "submit",

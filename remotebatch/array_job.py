@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from functools import partial
+from itertools import takewhile
 from typing import Any, overload
 
 from remotebatch import display
+from remotebatch.ahead import ahead
 from remotebatch.job import Job
 from remotebatch.records import Counts
 from remotebatch.status import JobStatus, JobType
@@ -47,12 +50,13 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
     def status_reason(self) -> str | None:
         """How many children failed, and why the first of them did; None where none has."""
         self._tracker.refresh()
-        failed = [task for task in self._tracker.tasks() if task.status is JobStatus.FAILED]
+        failed = [task.index for task in self._tracker.tasks() if task.status is JobStatus.FAILED]
         if not failed:
             return None
+        first = self._tracker.explained(failed[0])
         return (
-            f"{len(failed)} of {len(self)} children failed; child {failed[0].index}: "
-            f"{failed[0].failure_type}: {failed[0].reason}"
+            f"{len(failed)} of {len(self)} children failed; child {first.index}: "
+            f"{first.failure_type}: {first.reason}"
         )
 
     @property
@@ -76,7 +80,7 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
     def child_status_reasons(self) -> list[str | None]:
         """Status reason of each child (Wolfram: ChildJobStatusReasons)."""
         self._tracker.refresh()
-        return [task.reason for task in self._tracker.tasks()]
+        return [task.reason for task in self._tracker.explained_tasks(range(len(self)))]
 
     def results(self, timeout: float | None = None, return_exceptions: bool = False) -> list[Any]:
         """Wait for the children and return all values as one flat list, in input order.
@@ -88,31 +92,44 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
         :raises JobFailed: if that element's child failed otherwise.
         :raises TimeoutError: if the array has not ended in time; the children go on.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        values: list[Any] = []
-        for child in self:
-            child.wait(None if deadline is None else max(0.0, deadline - time.monotonic()))
-            if not return_exceptions and (error := child.exception()) is not None:
-                raise error
-            values += child.outcomes()
-        return values
+        return list(self.iter_results(timeout, return_exceptions))
 
-    def as_completed(self, timeout: float | None = None) -> Iterator[ArrayChildJob]:
+    def iter_results(self, timeout: float | None = None, return_exceptions: bool = False) -> Iterator[Any]:
+        """Yield the values one by one, in input order, each as soon as its child and those before have ended.
+
+        Values are read ahead of being asked for, a bounded number of them.
+
+        :param timeout: the longest to wait for all of them, in seconds.
+        :param return_exceptions: yield exceptions in their places, in place of raising the first.
+        :raises Exception: as :meth:`results` does, when it comes to that element.
+        """
+        with closing(self._in_order(timeout, explain_all=return_exceptions)) as children:
+            for child in children:
+                if not return_exceptions and (error := child.exception(timeout)) is not None:
+                    raise error
+                yield from child.outcomes()
+
+    def as_completed(
+        self, timeout: float | None = None, with_results: bool = False
+    ) -> Iterator[ArrayChildJob]:
         """Yield each child as it ends, well or badly.
 
+        :param timeout: the longest to wait for all of them, in seconds.
+        :param with_results: read the results of children that have ended together, so that
+            ``child.result()`` costs no query of its own.
         :raises TimeoutError: if not all have ended in time.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         completed, seen, position = self._tracker.completed, set[int](), 0
         while len(seen) < len(self):
-            remaining = None if deadline is None else max(0.0, deadline - time.monotonic())
-            if not wait_until([self._tracker], partial(_longer_than, completed, position), remaining):
+            more = partial(_longer_than, completed, position)
+            if not wait_until([self._tracker], more, _remaining(deadline)):
                 raise TimeoutError(f"{len(self) - len(seen)} of {len(self)} children are still in progress")
-            index = completed[position]
-            position += 1
-            if index not in seen:
-                seen.add(index)
-                yield ArrayChildJob(self, index)
+            news = completed[position:]
+            position += len(news)
+            ended = [index for index in dict.fromkeys(news) if index not in seen]
+            seen.update(ended)
+            yield from self._with_results(ended, explain_all=True) if with_results else self._children(ended)
 
     def progress(self) -> ArrayJob:
         """Show a bar, in a terminal or a notebook, until the array has completed.
@@ -146,7 +163,49 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
     def _more_facts(self) -> display.Facts:
         counts = self.counts
         words = f"{counts.active} active, {counts.running} running, {counts.succeeded} succeeded, "
-        return [("children", words + f"{counts.failed} failed")]
+        tasks = self._tracker.tasks()
+        retries = sum(task.attempts - 1 for task in tasks)
+        requeues = sum(task.requeues for task in tasks)
+        return [
+            ("children", words + f"{counts.failed} failed"),
+            *display.more_than_none(retries=retries, requeues=requeues),
+        ]
+
+    def _children(self, indices: Iterable[int]) -> Iterator[ArrayChildJob]:
+        return (ArrayChildJob(self, index) for index in indices)
+
+    def _in_order(
+        self, timeout: float | None, explain_all: bool = False
+    ) -> Generator[ArrayChildJob, None, None]:
+        """Children in input order, each as soon as it and those before have ended, its evaluation loaded."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        position = 0
+        while position < len(self):
+            if not wait_until([self._tracker], partial(self._has_ended, position), _remaining(deadline)):
+                status = self._tracker.task(position).status
+                raise TimeoutError(f"{self[position]._title()} is still {status} after {timeout} s")
+            ended = list(takewhile(self._has_ended, range(position, len(self))))
+            yield from self._with_results(ended, explain_all)
+            position += len(ended)
+
+    def _with_results(self, ended: Sequence[int], explain_all: bool) -> Generator[ArrayChildJob, None, None]:
+        """Children that have ended, each with its evaluation loaded; the results are read together.
+
+        :param explain_all: when one failure has to be explained, explain all of them at once.
+        """
+        record, provider = self._tracker.record, self._tracker.provider
+        if record.function is None:
+            if explain_all:
+                self._tracker.explained_tasks(ended)
+            yield from ahead(_with_evaluation, self._children(ended))
+            return
+        for index, data in provider.read_results(record, ended):
+            child = ArrayChildJob(self, index)
+            child._take_result(data, ended if explain_all else [index])
+            yield child
+
+    def _has_ended(self, index: int) -> bool:
+        return self._tracker.task(index).status.final
 
     def _known_status(self) -> JobStatus:
         return JobStatus.COMPLETED if self._tracker.finished else JobStatus.ACTIVE
@@ -159,6 +218,15 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
 
     def _value(self) -> Any:
         return self.results()
+
+
+def _with_evaluation(child: ArrayChildJob) -> ArrayChildJob:
+    child._load_evaluation()
+    return child
+
+
+def _remaining(deadline: float | None) -> float | None:
+    return None if deadline is None else max(0.0, deadline - time.monotonic())
 
 
 def _longer_than(items: list[int], length: int) -> bool:

@@ -7,7 +7,7 @@ import html
 Facts = list[tuple[str, str]]
 """Labels and values, in the order in which they are shown."""
 
-_IN_A_LINE = ("status", "children", "reason")
+_IN_A_LINE = ("status", "children", "attempts", "retries", "requeues", "reason")
 _COLOURS = {
     "Active": "#8a6d00",
     "Running": "#0b62b8",
@@ -22,6 +22,11 @@ def line(title: str, facts: Facts) -> str:
     """One line for a shell."""
     shown = [f"{label}={value}" for label, value in facts if label in _IN_A_LINE]
     return f"<{title}: {', '.join(shown)}>"
+
+
+def more_than_none(**numbers: int) -> Facts:
+    """Numbers by their labels, without those that are zero."""
+    return [(label, str(number)) for label, number in numbers.items() if number]
 
 
 def card(title: str, facts: Facts) -> str:

@@ -48,6 +48,14 @@ class SubmissionEnvironment:
         """The settings that jobs submitted here get."""
         return self._settings
 
+    @property
+    def pool(self) -> Any:
+        """What manages the pool that jobs run on; see the provider's documentation.
+
+        :raises ProviderError: if the provider has no pools.
+        """
+        return self._provider.pool
+
     def options(self, **settings: Any) -> SubmissionEnvironment:
         """A derived environment with other job settings; this one stays as it is.
 
@@ -123,7 +131,7 @@ class SubmissionEnvironment:
         """
         wanted = None if type is None else JobType(type)
         return [
-            self._attach(listing.record, listing.counts.finished == listing.counts.total)
+            self._attach(listing.record, listing.finished)
             for listing in self._provider.jobs()
             if wanted in (None, listing.record.type)
         ]

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import mmap
+import os
 import pickle
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from remotebatch.errors import JobFailed, RemoteException
 from remotebatch.records import JobRecord, TaskRecord
-from remotebatch.status import FailureType
+from remotebatch.status import FailureType, JobStatus
 from remotebatch_kernel import envelope
 
 
@@ -45,16 +49,19 @@ class CorruptResult(ValueError):
     """What is stored as a result cannot be read as one."""
 
 
-def unpack(data: bytes) -> Evaluation:
+class DamagedResult(CorruptResult):
+    """It is cut or altered."""
+
+
+def unpack(data: bytes | mmap.mmap) -> Evaluation:
     """Read a result object.
 
-    :raises CorruptResult: if it is cut or altered, or its values cannot be unpickled here.
+    :raises DamagedResult: if it is cut or altered.
+    :raises CorruptResult: if its values cannot be unpickled here.
     """
+    header, payload = _split(data)
     try:
-        header, payload = envelope.unpack(data)
         outcomes = pickle.loads(payload) if len(payload) else []
-    except envelope.CorruptEnvelope as error:
-        raise CorruptResult(f"the stored result is damaged: {error}") from error
     except Exception as error:  # unpickling runs whatever the user's classes define
         raise CorruptResult(
             f"the result cannot be unpickled here: {type(error).__name__}: {error}"
@@ -71,6 +78,66 @@ def unpack(data: bytes) -> Evaluation:
         python=header["python"],
         outcomes=outcomes,
     )
+
+
+def succeeded_in(path: Path) -> bool:
+    """Whether the result object in a file tells of a success; nothing is unpickled.
+
+    :raises DamagedResult: if it is cut or altered.
+    """
+    return bool(_split(_mapped(path))[0]["success"])
+
+
+def pack(evaluation: Evaluation) -> bytes:
+    """Write an evaluation of plain values as a result object."""
+    header = {
+        "kind": "result",
+        "success": evaluation.success,
+        "failure_type": str(evaluation.failure_type) if evaluation.failure_type else None,
+        "message": evaluation.message,
+        "input_string": evaluation.input_string,
+        "warnings": evaluation.warnings,
+        "timing": evaluation.timing,
+        "absolute_timing": evaluation.absolute_timing,
+        "python": evaluation.python,
+    }
+    return envelope.pack(header, pickle.dumps(evaluation.outcomes))
+
+
+def load_result(path: str | os.PathLike[str]) -> Any:
+    """The value in a file that ``save_result()`` of a job has written.
+
+    The file is mapped into memory, so that a large value is not held twice while it is read.
+
+    :raises Exception: what the function raised, as itself.
+    :raises JobFailed: if the job failed otherwise; the file does not tell of its ids and its exit code.
+    :raises ValueError: if the file is no result, is damaged, or its value cannot be unpickled here.
+    """
+    loaded = unpack(_mapped(Path(path)))
+    if loaded.success:
+        return loaded.result
+    failure = loaded.failure_type or FailureType.RESULT_UNAVAILABLE
+    where = f"the task whose result is in {os.fspath(path)!r}"
+    origin = Origin("", "", where, lambda: TaskRecord(0, JobStatus.FAILED, failure_type=failure))
+    for outcome in loaded.outcomes:
+        if outcome[0] == "error":
+            raise rebuild(outcome, origin)
+    message = f"{failure}: {loaded.message} [{where}]"
+    raise JobFailed(message, job_id="", task_id="", failure_type=failure, exit_code=None)
+
+
+def _mapped(path: Path) -> bytes | mmap.mmap:
+    with open(path, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return b""  # which cannot be mapped
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _split(data: bytes | mmap.mmap) -> tuple[dict[str, Any], memoryview]:
+    try:
+        return envelope.unpack(data)  # type: ignore[arg-type] # a mapped file is read as bytes are
+    except envelope.CorruptEnvelope as error:
+        raise DamagedResult(f"the stored result is damaged: {error}") from error
 
 
 def of_command(argv: list[str], task: TaskRecord, stdout: bytes, stderr: bytes) -> Evaluation:
@@ -90,7 +157,25 @@ def of_command(argv: list[str], task: TaskRecord, stdout: bytes, stderr: bytes) 
     )
 
 
-def rebuild(outcome: tuple[Any, ...], job: JobRecord, task: TaskRecord) -> BaseException:
+@dataclass(frozen=True)
+class Origin:
+    """What an outcome came from, for the error that is made of it."""
+
+    job_id: str
+    task_id: str
+    where: str
+    """The task in words."""
+    task: Callable[[], TaskRecord]
+    """Asked only where the user's exception cannot be rebuilt."""
+
+
+def origin(job: JobRecord, index: int, task: Callable[[], TaskRecord]) -> Origin:
+    """A task of a job as the origin of an outcome."""
+    task_id = job.task_id(index)
+    return Origin(job.id, task_id, f"task {task_id} in job {job.id}", task)
+
+
+def rebuild(outcome: tuple[Any, ...], origin: Origin) -> BaseException:
     """The user's exception, with the remote traceback to be shown below it."""
     _, pickled, type_name, message, traceback = outcome
     exception: BaseException | None = None
@@ -100,16 +185,17 @@ def rebuild(outcome: tuple[Any, ...], job: JobRecord, task: TaskRecord) -> BaseE
         except Exception:
             exception = None
     if exception is None:
+        task = origin.task()
         unknown = RemoteException(
             message,
-            job_id=job.id,
-            task_id=job.task_id(task.index),
+            job_id=origin.job_id,
+            task_id=origin.task_id,
             failure_type=task.failure_type or FailureType.USER_EXCEPTION,
             exit_code=task.exit_code,
         )
         unknown.type_name, unknown.remote_traceback = type_name, traceback
         exception = unknown
-    text = f"Remote traceback of task {job.task_id(task.index)} in job {job.id}:\n{traceback.rstrip()}"
+    text = f"Remote traceback of {origin.where}:\n{traceback.rstrip()}"
     if hasattr(exception, "add_note"):
         exception.add_note(text)
     else:  # Python 3.10

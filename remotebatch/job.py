@@ -189,13 +189,17 @@ class Job(ABC):
 
     def _facts(self) -> display.Facts:
         facts = [("id", self.id), ("provider", self.provider)]
+        asked = "status"
         try:
             status = self.status
-            facts += [("status", str(status)), *self._more_facts()]
-            if status is not JobStatus.SUCCEEDED and self.status_reason:
-                facts.append(("reason", self.status_reason))
+            facts.append((asked, str(status)))
+            asked = "children"
+            facts += self._more_facts()
+            asked = "reason"
+            reason = None if status is JobStatus.SUCCEEDED else self.status_reason
+            facts += [(asked, reason)] if reason else []
         except ProviderError as error:
-            facts.append(("status", f"unknown ({error})"))
+            facts.append((asked, f"unknown ({error})"))
         return [*facts, ("submitted", f"{self.submitted_at:%Y-%m-%d %H:%M:%S} UTC")]
 
     def _more_facts(self) -> display.Facts:

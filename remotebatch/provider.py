@@ -10,15 +10,15 @@ import functools
 import os
 import select
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from weakref import WeakValueDictionary
 
-from remotebatch.errors import InvalidSetting
-from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFile
+from remotebatch.errors import InvalidSetting, ProviderError
+from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFile, TaskRecord
 from remotebatch.settings import JobSettings
 from remotebatch.status import JobType
 from remotebatch.submission import FunctionObject, Inputs
@@ -122,7 +122,7 @@ class Provider(ABC):
 
     @abstractmethod
     def jobs(self) -> list[JobListing]:
-        """Single and Array jobs, newest first."""
+        """Single and Array jobs, newest first; the cost must not grow with the number of their tasks."""
 
     @abstractmethod
     def job(self, job_id: str) -> JobRecord:
@@ -142,12 +142,44 @@ class Provider(ABC):
         :returns: only the jobs that changed; a job that is gone is reported by ``JobNotFound``.
         """
 
+    def explain(self, job: JobRecord, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
+        """Fill in what a poll leaves out of failed tasks because it would cost a request for each.
+
+        That is the failure type, the exit code and the reason. A failed task is unexplained while it has
+        no failure type; here it gets one. By default a poll leaves nothing out.
+
+        :param tasks: unexplained ones of the job.
+        :returns: the same tasks, explained.
+        """
+        return list(tasks)
+
     @abstractmethod
     def read_result(self, job: JobRecord, index: int) -> bytes:
         """The result object of a task.
 
         :raises FileNotFoundError: if it stored none.
         """
+
+    def read_results(self, job: JobRecord, indices: Iterable[int]) -> Iterator[tuple[int, bytes | OSError]]:
+        """The result objects of several tasks, in the order asked, read ahead within bounded memory.
+
+        Closing the iterator ends the reading.
+
+        :returns: index and object; ``FileNotFoundError``, as a value, of a task that stored none.
+        """
+        for index in indices:
+            try:
+                data: bytes | OSError = self.read_result(job, index)
+            except OSError as error:
+                data = error
+            yield index, data
+
+    def save_result(self, job: JobRecord, index: int, to: Path) -> None:
+        """Copy the result object of a task, however large, to a local file.
+
+        :raises FileNotFoundError: if it stored none.
+        """
+        to.write_bytes(self.read_result(job, index))
 
     @abstractmethod
     def read_command(self, job: JobRecord, index: int) -> list[str]:
@@ -176,6 +208,14 @@ class Provider(ABC):
     @abstractmethod
     def delete(self, job: JobRecord) -> None:
         """End the job and remove all that is stored of it."""
+
+    @property
+    def pool(self) -> Any:
+        """What manages the pool that jobs run on.
+
+        :raises ProviderError: if the provider has no pools.
+        """
+        raise ProviderError(f"the {self.name} provider has no pools to manage")
 
     def close(self) -> None:  # noqa: B027 - a provider without connections has nothing to close
         """Give up connections; the next call makes new ones."""

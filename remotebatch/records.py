@@ -61,7 +61,10 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TaskRecord(msgspec.Struct, frozen=True, array_like=True):
-    """Where one task stands. Times are seconds since the epoch."""
+    """Where one task stands. Times are seconds since the epoch.
+
+    A failed task without a failure type is unexplained: see :meth:`remotebatch.provider.Provider.explain`.
+    """
 
     index: int
     status: JobStatus = JobStatus.ACTIVE
@@ -74,6 +77,11 @@ class TaskRecord(msgspec.Struct, frozen=True, array_like=True):
     """How often it was put back in the queue because what ran it went away."""
     started_at: float | None = None
     ended_at: float | None = None
+
+    @property
+    def unexplained(self) -> bool:
+        """Whether it failed and it is not known why."""
+        return self.status is JobStatus.FAILED and self.failure_type is None
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -108,7 +116,10 @@ class JobListing(msgspec.Struct, frozen=True):
     """A line of a provider's list of jobs."""
 
     record: JobRecord
-    counts: Counts
+    finished: bool
+    """Whether every task has ended."""
+    counts: Counts | None = None
+    """None where the provider would have to ask for each job by itself."""
 
 
 class OutputFile(msgspec.Struct, frozen=True):

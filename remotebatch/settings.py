@@ -93,7 +93,7 @@ def _explain(message: str, values: Mapping[str, Any], fields: Mapping[str, Any],
     name = re.split(r"[.\[`]", path)[0]
     if name not in fields:
         return text
-    if not text.startswith(("Expected", "Invalid enum value")):  # a nested value's own check, or a field that it lacks or has too many
+    if not text.startswith(("Expected", "Invalid enum value")):  # a nested value's own check
         return f"{what} {name}: {text[0].lower()}{text[1:]}"
     shown = name if isinstance(values[name], Mapping) else f"{name}={reprlib.repr(values[name])}"
     return f"{what} {shown}: expected {_expected(fields[name].type)}"  # a mapping may hold secrets

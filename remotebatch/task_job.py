@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from remotebatch import evaluation
+from remotebatch import display, evaluation
 from remotebatch.evaluation import Evaluation
 from remotebatch.job import Job, moment
 from remotebatch.provider import Stream
@@ -39,7 +40,7 @@ class TaskJob(Job):
     @property
     def status_reason(self) -> str | None:
         """Why the job is in its status, where there is something to say (Wolfram: JobStatusReason)."""
-        return self._task().reason
+        return self._explained_task().reason
 
     @property
     def exit_code(self) -> int | None:
@@ -47,12 +48,12 @@ class TaskJob(Job):
 
         None before it has ended, and where no process was started (Wolfram: JobExitCode).
         """
-        return self._task().exit_code
+        return self._explained_task().exit_code
 
     @property
     def failure_type(self) -> FailureType | None:
         """The class of the failure, None where there is none."""
-        return self._task().failure_type
+        return self._explained_task().failure_type
 
     @property
     def attempts(self) -> int:
@@ -133,13 +134,12 @@ class TaskJob(Job):
         loaded = self._load_evaluation()
         for outcome in loaded.outcomes:
             if outcome[0] == "error":
-                return evaluation.rebuild(outcome, self._tracker.record, self._known_task())
+                return self._rebuild(outcome)
         return None if loaded.success else self._failed(loaded)
 
     def outcomes(self) -> list[Any]:
         """For a job that has ended: value or exception of each element of its span."""
-        loaded = self._load_evaluation()
-        task, record = self._known_task(), self._tracker.record
+        loaded, record = self._load_evaluation(), self._tracker.record
         if not loaded.outcomes or (record.function is None and not loaded.success):
             return [self._failed(loaded) for _ in record.span(self._index)]
         results: list[Any] = []
@@ -147,10 +147,32 @@ class TaskJob(Job):
             if outcome[0] == "value":
                 results.append(outcome[1])
             elif outcome[0] == "error":
-                results.append(evaluation.rebuild(outcome, record, task))
+                results.append(self._rebuild(outcome))
             else:  # missing
                 results.append(self._failed(loaded))
         return results
+
+    def save_result(self, to: str | Path, timeout: float | None = None) -> Path:
+        """Wait for the job and copy its result to a local file, without holding it in memory.
+
+        :func:`remotebatch.load_result` gives the value, or raises the exception, that is in such a file.
+
+        :param to: the file; its directory is made if need be.
+        :param timeout: the longest to wait, in seconds.
+        :returns: where it is.
+        :raises JobFailed: if the job has stored no result; no file is made.
+        :raises TimeoutError: if the job has not ended in time.
+        """
+        self.wait(timeout)
+        target = Path(to)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
+        try:
+            self._copy_result(part)
+            part.replace(target)
+        finally:
+            part.unlink(missing_ok=True)
+        return target
 
     # -- files ------------------------------------------------------------------------------
 
@@ -180,7 +202,7 @@ class TaskJob(Job):
 
     def properties(self) -> dict[str, Any]:
         """All of the job's properties in one dict (Wolfram: Properties)."""
-        task = self._task()
+        task = self._explained_task()
         loaded = self.evaluation
         return self._common_properties() | {
             "provider_task_id": self.provider_task_id,
@@ -198,6 +220,11 @@ class TaskJob(Job):
         }
 
     # -- within -----------------------------------------------------------------------------
+
+    def _more_facts(self) -> display.Facts:
+        task = self._known_task()
+        attempts = task.attempts if task.attempts > 1 else 0
+        return display.more_than_none(attempts=attempts, requeues=task.requeues)
 
     def _known_task(self) -> TaskRecord:
         return self._tracker.task(self._index)
@@ -225,36 +252,108 @@ class TaskJob(Job):
     def _read_stream(self, stream: Stream, offset: int) -> bytes:
         return self._tracker.provider.read_stream(self._tracker.record, self._index, stream, offset)
 
+    def _explained_task(self) -> TaskRecord:
+        self._tracker.refresh()
+        return self._tracker.explained(self._index)
+
     def _load_evaluation(self) -> Evaluation:
         attempt = self._known_task().attempts
         if self._evaluation is None or self._evaluated_attempt != attempt:
             self._evaluation, self._evaluated_attempt = self._read_evaluation(), attempt
         return self._evaluation
 
+    def _take_result(self, data: bytes | OSError, together: Sequence[int]) -> None:
+        """Take in the result object, which was read with those of other tasks.
+
+        :param together: the tasks to be explained with this one, should it need that.
+        """
+        task = self._known_task()
+        if task.status.final:  # else it was given another attempt meanwhile
+            loaded = self._evaluate(data, together)
+            if not loaded.success and not any(outcome[0] == "error" for outcome in loaded.outcomes):
+                self._tracker.explained(self._index, together)
+            self._evaluation, self._evaluated_attempt = loaded, task.attempts
+
     def _read_evaluation(self) -> Evaluation:
-        provider, record, task = self._tracker.provider, self._tracker.record, self._known_task()
-        if record.function is None:
-            argv = provider.read_command(record, self._index)
-            streams = (self.log(raw=True), self.error_log(raw=True))
-            return evaluation.of_command(argv, task, *streams)
+        if self._tracker.record.function is None:
+            return self._command_evaluation()
         try:
-            loaded = evaluation.unpack(provider.read_result(record, self._index))
+            data: bytes | OSError = self._read_result()
+        except OSError as error:
+            data = error
+        return self._evaluate(data, [self._index])
+
+    def _command_evaluation(self) -> Evaluation:
+        argv = self._tracker.provider.read_command(self._tracker.record, self._index)
+        task = self._tracker.explained(self._index)
+        return evaluation.of_command(argv, task, self.log(raw=True), self.error_log(raw=True))
+
+    def _evaluate(self, data: bytes | OSError, together: Sequence[int]) -> Evaluation:
+        try:
+            loaded = self._unpack(data)
         except FileNotFoundError:
-            missing = "the job ended well, but its result is not stored where it should be"
-            return _no_value(task.failure_type, task.reason or missing)
+            return self._no_result(
+                "the job ended well, but its result is not stored where it should be", together
+            )
         except (OSError, evaluation.CorruptResult) as error:
             return _no_value(FailureType.RESULT_UNAVAILABLE, str(error))
-        if loaded.success != (task.status is JobStatus.SUCCEEDED):
+        if loaded.success != (self._known_status() is JobStatus.SUCCEEDED):
             # ended by something else at the last moment: what the platform saw is what counts
-            return _no_value(task.failure_type, task.reason or loaded.message)
+            return self._no_result(loaded.message, together)
         return loaded
 
+    def _unpack(self, data: bytes | OSError) -> Evaluation:
+        if isinstance(data, OSError):
+            raise data
+        try:
+            return evaluation.unpack(data)
+        except evaluation.DamagedResult:  # on its way, it may be
+            return evaluation.unpack(self._read_result())
+
+    def _read_result(self) -> bytes:
+        return self._tracker.provider.read_result(self._tracker.record, self._index)
+
+    def _copy_result(self, to: Path) -> None:
+        """Copy the result object to a file, or raise why there is none."""
+        if self._tracker.record.function is None:
+            to.write_bytes(evaluation.pack(self._load_evaluation()))
+            return
+        try:
+            succeeded = self._copy_whole(to)
+        except FileNotFoundError as error:
+            raise self._failed(self._evaluate(error, [self._index])) from None
+        except evaluation.DamagedResult as error:
+            raise self._failed(_no_value(FailureType.RESULT_UNAVAILABLE, str(error))) from error
+        if succeeded != (self._known_status() is JobStatus.SUCCEEDED):
+            raise self._failed(self._no_result("", [self._index]))
+
+    def _copy_whole(self, to: Path) -> bool:
+        save = partial(self._tracker.provider.save_result, self._tracker.record, self._index, to)
+        save()
+        try:
+            return evaluation.succeeded_in(to)
+        except evaluation.DamagedResult:  # on its way, it may be
+            save()
+            return evaluation.succeeded_in(to)
+
+    def _no_result(self, otherwise: str, together: Sequence[int]) -> Evaluation:
+        """The evaluation of a task that stored no result, or one that does not count."""
+        task = self._tracker.explained(self._index, together)
+        return _no_value(task.failure_type, task.reason or otherwise)
+
+    def _rebuild(self, outcome: tuple[Any, ...]) -> BaseException:
+        explained = partial(self._tracker.explained, self._index)
+        return evaluation.rebuild(outcome, evaluation.origin(self._tracker.record, self._index, explained))
+
     def _failed(self, loaded: Evaluation) -> Exception:
-        record, task = self._tracker.record, self._known_task()
+        record, task = self._tracker.record, self._tracker.explained(self._index)
         if task.failure_type is None:  # ended well, but what it stored cannot be had
             return evaluation.failed(record, task, loaded.message)
-        tail = self.error_log().rstrip().splitlines()[-5:] if record.function is None else []
-        return evaluation.failed(record, task, "\n".join([task.reason or loaded.message, *tail]))
+        told = [task.reason or loaded.message]
+        if record.function is None:
+            stderr = loaded.outcomes[0][1].stderr if loaded.outcomes else self.error_log()
+            told += stderr.rstrip().splitlines()[-5:]
+        return evaluation.failed(record, task, "\n".join(told))
 
 
 def _no_value(failure_type: FailureType | None, message: str) -> Evaluation:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from remotebatch.errors import ProviderError, ProviderUnavailable
@@ -37,6 +37,7 @@ class Tracker:
         self._cursor = ""
         self._refreshed = float("-inf")
         self._lock = threading.RLock()
+        self._explaining = threading.Lock()  # held during a query, as the other never is
         self._listeners: list[Callable[[], None]] = []
 
     @property
@@ -56,6 +57,33 @@ class Tracker:
     def tasks(self) -> list[TaskRecord]:
         """What is known of every task."""
         return [self.task(index) for index in range(self.record.task_count)]
+
+    def explained(self, index: int, together: Sequence[int] = ()) -> TaskRecord:
+        """What is known of a task, with why it failed where it has.
+
+        :param together: tasks to ask about in the same query, should this one need any.
+        """
+        if together and self.task(index).unexplained:
+            self.explained_tasks(together)
+        return self.explained_tasks([index])[0]
+
+    def explained_tasks(self, indices: Sequence[int]) -> list[TaskRecord]:
+        """What is known of some tasks, with why they failed; asked of the provider once, for all together.
+
+        :raises ProviderError: if the provider cannot tell.
+        """
+        tasks = [self.task(index) for index in indices]
+        if not any(task.unexplained for task in tasks):
+            return tasks
+        with self._explaining:
+            tasks = [self.task(index) for index in indices]  # another thread may just have asked
+            unexplained = [task for task in tasks if task.unexplained]
+            answers = self.provider.explain(self.record, unexplained) if unexplained else []
+            with self._lock:
+                for answer in answers:
+                    self._take(answer)
+        found = {answer.index: answer for answer in answers}
+        return [found.get(task.index, task) for task in tasks]
 
     def refresh(self) -> None:
         """Ask the provider, unless all has ended or it was asked a moment ago."""
@@ -89,7 +117,8 @@ class Tracker:
         """Know that tasks which had failed, as given, have been given another attempt."""
         with self._lock:
             for task in failed:
-                if self.task(task.index) == task:  # else it is known already what became of that attempt
+                # else it is known already what became of that attempt
+                if _progress(self.task(task.index)) == _progress(task):
                     self._take(TaskRecord(task.index, attempts=task.attempts + 1, requeues=task.requeues))
             self._refreshed = float("-inf")
         if self.provider.monitor is not None:
@@ -123,6 +152,8 @@ class Tracker:
         known = self.task(task.index)
         if _progress(task) < _progress(known):
             return  # an answer that was overtaken by a newer one
+        if task.unexplained and known.failure_type is not None and _progress(task) == _progress(known):
+            return  # it tells less of the same
         self._tasks[task.index] = task
         if known.status.final != task.status.final:
             self._finished += 1 if task.status.final else -1
@@ -153,11 +184,12 @@ class Monitor:
     def watching(self, tracker: Tracker) -> Iterator[None]:
         """Keep the tracker fresh."""
         with self._lock:
-            self._watched[tracker] = self._watched.get(tracker, 0) + 1
+            watchers = self._watched[tracker] = self._watched.get(tracker, 0) + 1
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="remotebatch-monitor", daemon=True)
                 self._thread.start()
-        self._wake.set()
+        if watchers == 1:  # else the query that is under way is about this job too
+            self._wake.set()
         try:
             yield
         finally:
@@ -188,8 +220,10 @@ class Monitor:
                 self._wake.wait(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            except ProviderError as error:
-                self._find_the_lost(trackers, error)
+            except ProviderError:
+                if not self._find_the_lost(trackers):
+                    self._wake.wait(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
             except Exception as error:  # whoever waits must hear of it, for nobody else asks
                 for tracker in trackers.values():
@@ -210,15 +244,18 @@ class Monitor:
             self._thread = None
             return True
 
-    def _find_the_lost(self, trackers: dict[str, Tracker], error: ProviderError) -> None:
-        """One job of several cannot be polled; find out which, so that the others go on."""
+    def _find_the_lost(self, trackers: dict[str, Tracker]) -> bool:
+        """Some job cannot be polled; find out which, so that the others go on. Tell if there is one."""
+        lost = False
         for tracker in trackers.values():
             try:
                 tracker.look_again()
             except ProviderUnavailable:
                 continue
-            except ProviderError as own:
-                tracker.fail(own)
+            except ProviderError as error:
+                tracker.fail(error)
+                lost = True
+        return lost
 
 
 _NEVER = Wake()

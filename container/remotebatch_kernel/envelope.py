@@ -36,7 +36,7 @@ def unpack(data: bytes) -> tuple[dict[str, Any], memoryview]:
     :raises CorruptEnvelope: if it is cut, altered, or of another format.
     """
     header = parse_header(data)
-    payload = memoryview(data)[data.index(b"\n") + 1 :]
+    payload = memoryview(data)[data.find(b"\n") + 1 :]
     if len(payload) != header["payload_bytes"]:
         raise CorruptEnvelope(f"{len(payload)} bytes of payload where {header['payload_bytes']} were written")
     if zlib.crc32(payload) != header["payload_crc32"]:

@@ -111,7 +111,7 @@ class Engine:
 
     def jobs(self) -> list[JobListing]:
         """All jobs, newest first."""
-        return [JobListing(job.record, job.counts) for job in reversed(self._jobs.values())]
+        return [JobListing(job.record, job.finished, job.counts) for job in reversed(self._jobs.values())]
 
     def job(self, job_id: str) -> LocalJob:
         """One job.

@@ -6,21 +6,11 @@ import os
 import signal
 from dataclasses import dataclass
 
+from remotebatch import classification
 from remotebatch.status import FailureType
 from remotebatch_kernel import envelope, exit_codes
 from remotebatch_local.runners import TaskEnd
 
-_BY_EXIT_CODE = {
-    exit_codes.USER_EXCEPTION: FailureType.USER_EXCEPTION,
-    exit_codes.VERSION_MISMATCH: FailureType.VERSION_MISMATCH,
-    exit_codes.FUNCTION_UNREADABLE: FailureType.INPUT_UNAVAILABLE,
-    exit_codes.INPUT_UNREADABLE: FailureType.INPUT_UNAVAILABLE,
-    exit_codes.MODULE_MISSING: FailureType.MODULE_MISSING,
-    exit_codes.RESULT_UNPICKLABLE: FailureType.RESULT_UNAVAILABLE,
-    exit_codes.RESULT_UNWRITABLE: FailureType.RESULT_UNAVAILABLE,
-    exit_codes.OUT_OF_MEMORY: FailureType.OUT_OF_MEMORY,
-}
-_BY_FAILURE = {failure.value: code for code, failure in reversed(_BY_EXIT_CODE.items())}
 _SIGNAL_BASE = 128
 
 
@@ -62,14 +52,9 @@ def classify(end: TaskEnd, ending: Ending | None, result_path: str | None) -> Ou
     if result_path is None:
         if code == exit_codes.SUCCESS:
             return Outcome(code)
-        return Outcome(code, FailureType.NON_ZERO_EXIT, end.message or _describe_command(code))
+        failure = classification.of_command(code)
+        return Outcome(code, failure.type, end.message or failure.reason)
     return _classify_call(code, result_path)
-
-
-def _describe_command(code: int | None) -> str:
-    missing = {exit_codes.PROGRAM_NOT_FOUND, exit_codes.NOT_EXECUTABLE}
-    meaning = f": {exit_codes.MEANINGS[code]}" if code in missing and code is not None else ""
-    return f"the command ended with exit code {code}{meaning}"
 
 
 def found(result_path: str, attempt: int) -> Outcome | None:
@@ -86,7 +71,7 @@ def found(result_path: str, attempt: int) -> Outcome | None:
     if header["success"]:
         return Outcome(exit_codes.SUCCESS)
     failure = header["failure_type"]
-    return Outcome(_BY_FAILURE.get(failure), FailureType(failure), header["message"])
+    return Outcome(classification.exit_code_of(failure), FailureType(failure), header["message"])
 
 
 def _classify_call(code: int | None, result_path: str) -> Outcome:
@@ -99,11 +84,7 @@ def _classify_call(code: int | None, result_path: str) -> Outcome:
             return Outcome(
                 code, FailureType.RESULT_UNAVAILABLE, "the process ended well but without storing a result"
             )
-        failure = _BY_EXIT_CODE.get(code or 0, FailureType.NON_ZERO_EXIT)
-        meaning = exit_codes.MEANINGS.get(code or 0)
-        return Outcome(code, failure, f"exit code {code}" + (f": {meaning}" if meaning else ""))
+        return Outcome(code, *classification.by_exit_code(code))
     except (OSError, envelope.CorruptEnvelope) as error:
         return Outcome(code, FailureType.RESULT_UNAVAILABLE, f"the stored result cannot be read: {error}")
-    if header["success"]:
-        return Outcome(code, FailureType.NON_ZERO_EXIT, f"exit code {code}, after the result was stored")
-    return Outcome(code, FailureType(header["failure_type"]), header["message"])
+    return Outcome(code, *classification.by_result(code, header))

@@ -105,6 +105,10 @@ class LocalProvider(Provider):
         with open(self._store.result(job, index), "rb") as file:
             return file.read()
 
+    def save_result(self, job: JobRecord, index: int, to: Path) -> None:
+        """Copy the result object of a task to a file."""
+        shutil.copyfile(self._store.result(job, index), to)
+
     def read_command(self, job: JobRecord, index: int) -> list[str]:
         """The argument list of a task that is a command."""
         return list(inputs.read_span(self._store.inputs(job), index, 1)[0][0])

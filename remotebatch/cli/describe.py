@@ -2,23 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from remotebatch.ahead import ahead
 from remotebatch.cli.show import moment, moment_text
+from remotebatch.errors import JobNotFound
 from remotebatch.provider import Provider
-from remotebatch.records import Counts, JobListing
+from remotebatch.records import Counts, JobListing, JobRecord
 from remotebatch.status import JobStatus, JobType
 
 _TIMES = ("started_at", "ended_at")
 
 
-def listing_status(listing: JobListing) -> JobStatus:
-    """Status of a job in the provider's list, by the counts there."""
-    counts = listing.counts
-    if listing.record.type is JobType.ARRAY:
-        return JobStatus.COMPLETED if counts.finished == listing.record.task_count else JobStatus.ACTIVE
+def with_counts(provider: Provider, listings: Sequence[JobListing]) -> list[tuple[JobRecord, Counts]]:
+    """Jobs of the provider's list with their counts, asked for side by side where the list has none.
+
+    A job that was deleted meanwhile is left out.
+    """
+    uncounted = [listing.record for listing in listings if listing.counts is None]
+    answers = ahead(partial(_counts_if_there, provider), uncounted)
+    asked = {record.id: counts for record, counts in zip(uncounted, answers)}
+    found = [(listing.record, listing.counts or asked[listing.record.id]) for listing in listings]
+    return [(record, counts) for record, counts in found if counts is not None]
+
+
+def _counts_if_there(provider: Provider, record: JobRecord) -> Counts | None:
+    try:
+        return provider.counts(record)
+    except JobNotFound:
+        return None
+
+
+def listing_status(record: JobRecord, counts: Counts) -> JobStatus:
+    """Status of a job in the provider's list."""
+    if record.type is JobType.ARRAY:
+        return JobStatus.COMPLETED if counts.finished == record.task_count else JobStatus.ACTIVE
     if counts.failed:
         return JobStatus.FAILED
     if counts.succeeded:
@@ -26,26 +47,22 @@ def listing_status(listing: JobListing) -> JobStatus:
     return JobStatus.RUNNING if counts.running else JobStatus.ACTIVE
 
 
-def listing_row(listing: JobListing, id_length: int | None) -> list[str]:
+def listing_row(record: JobRecord, counts: Counts, id_length: int | None) -> list[str]:
     """Id, name, type, status and time of submission."""
-    record = listing.record
-    if record.type is JobType.ARRAY:
-        status = _progress(listing.counts, record.task_count)
-    else:
-        status = str(listing_status(listing))
+    array = record.type is JobType.ARRAY
+    status = _progress(counts, record.task_count) if array else str(listing_status(record, counts))
     submitted = moment_text(moment(record.submitted_at)) or ""
     return [record.id[:id_length], record.name, str(record.type), status, submitted]
 
 
-def listing_json(listing: JobListing) -> dict[str, Any]:
+def listing_json(record: JobRecord, counts: Counts) -> dict[str, Any]:
     """All that the provider's list tells of a job's standing."""
-    record = listing.record
     return {
         "id": record.id,
         "name": record.name,
         "type": record.type,
-        "status": listing_status(listing),
-        "counts": listing.counts,
+        "status": listing_status(record, counts),
+        "counts": counts,
         "submitted_at": moment(record.submitted_at),
         "submitted_by": record.submitted_by,
         "provider_job_id": record.provider_job_id,

@@ -11,6 +11,7 @@ from remotebatch.cli.describe import (
     listing_row,
     properties_facts,
     properties_json,
+    with_counts,
 )
 from remotebatch.cli.find import find_job, id_argument
 from remotebatch.cli.show import in_terminal, json_option, write_facts, write_json, write_table
@@ -33,12 +34,14 @@ _MOST_FAILED_CHILDREN = 20
 @pass_target
 def jobs(target: Target, wanted: str | None, as_json: bool) -> None:
     """List all jobs, newest first."""
-    listings = [listing for listing in target.provider.jobs() if wanted in (None, listing.record.type.value)]
+    provider = target.provider
+    chosen = [listing for listing in provider.jobs() if wanted in (None, listing.record.type.value)]
+    counted = with_counts(provider, chosen)
     if as_json:
-        write_json([listing_json(listing) for listing in listings])
+        write_json([listing_json(record, counts) for record, counts in counted])
         return
     id_length = _SHORT_ID if in_terminal() else None
-    rows = [listing_row(listing, id_length) for listing in listings]
+    rows = [listing_row(record, counts, id_length) for record, counts in counted]
     write_table(["id", "name", "type", "status", "submitted"], rows)
 
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import traceback
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -31,6 +30,8 @@ def result(ctx: click.Context, target: Target, job_id: str, child: int | None, a
     tasks, many = _chosen(job, child)
     if job._tracker.record.function is None:
         ctx.exit(_show_commands(tasks, many, as_json))
+    if isinstance(job, ArrayJob) and child is None:  # the results are read together
+        ctx.exit(_show_values(job._in_order(timeout=None), many, as_json))
     ctx.exit(_show_values(tasks, many, as_json))
 
 
@@ -48,12 +49,13 @@ def _chosen(job: SingleJob | ArrayJob, child: int | None) -> tuple[Sequence[Task
 # -- functions ------------------------------------------------------------------------------
 
 
-def _show_values(tasks: Sequence[TaskJob], many: bool, as_json: bool) -> int:
+def _show_values(tasks: Iterable[TaskJob], many: bool, as_json: bool) -> int:
+    values: list[Any] = []
     for task in tasks:
         if (error := task.exception()) is not None:
             _show_failure(task, error)
             return 1
-    values = list(chain.from_iterable(task.outcomes() for task in tasks))
+        values += task.outcomes()
     if as_json:
         found = [_json_value(value) for value in values]
         write_json(found if many else found[0])

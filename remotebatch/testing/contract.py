@@ -173,13 +173,17 @@ class ProviderContract:
         assert job.failed
         assert job.download(tmp_path)[0].read_text() == "so far"
 
-    def test_large_values_travel(self, environment: SubmissionEnvironment) -> None:
+    def test_large_values_travel_and_go_to_a_file(
+        self, environment: SubmissionEnvironment, tmp_path: Path
+    ) -> None:
         data = bytes(range(256)) * 20_000
-        assert environment.submit(lambda blob: blob[::-1], data).result(TIMEOUT) == data[::-1]
+        job = environment.submit(lambda blob: blob[::-1], data)
+        path = job.save_result(tmp_path / "result", TIMEOUT)
+        assert remotebatch.load_result(path) == job.result() == data[::-1]
 
     # -- failures ---------------------------------------------------------------------------
 
-    def test_exception_is_raised_as_itself(self, environment: SubmissionEnvironment) -> None:
+    def test_exception_is_raised_as_itself(self, environment: SubmissionEnvironment, tmp_path: Path) -> None:
         def fail(key: str) -> None:
             error = KeyError(key)
             error.hint = "look elsewhere"  # type: ignore[attr-defined]
@@ -198,6 +202,8 @@ class ProviderContract:
         assert "KeyError: 'where'" in str(job.status_reason)
         assert "raise error" in job.error_log()
         assert isinstance(job.exception(), KeyError)
+        with pytest.raises(KeyError, match="where"):
+            remotebatch.load_result(job.save_result(tmp_path / "result"))
         assert job.evaluation is not None
         assert not job.evaluation.success
 
@@ -306,11 +312,14 @@ class ProviderContract:
 
         job = environment.options(max_retries=2).submit(fail).wait(TIMEOUT)
         assert (job.attempts, job.failure_type) == (3, FailureType.USER_EXCEPTION)
+        assert "attempts=3" in repr(job)
         assert environment.submit(fail).wait(TIMEOUT).attempts == 1
 
     # -- acting on a job --------------------------------------------------------------------
 
-    def test_abort_ends_it_and_says_who_asked(self, environment: SubmissionEnvironment) -> None:
+    def test_abort_ends_it_and_says_who_asked(
+        self, environment: SubmissionEnvironment, tmp_path: Path
+    ) -> None:
         def sleep() -> None:
             import time
 
@@ -325,6 +334,9 @@ class ProviderContract:
         assert "aborted by remotebatch on behalf of" in str(job.status_reason)
         with pytest.raises(JobFailed, match="Aborted"):
             job.result()
+        with pytest.raises(JobFailed, match="Aborted"):
+            job.save_result(tmp_path / "result")
+        assert list(tmp_path.iterdir()) == []
         assert job.abort().failure_type is FailureType.ABORTED
 
     def test_abort_lets_user_code_clean_up(self, environment: SubmissionEnvironment) -> None:
@@ -437,6 +449,8 @@ class ProviderContract:
         assert "2 of 5 children failed" in str(array.status_reason)
         array.retry().wait(TIMEOUT)
         assert [child.attempts for child in array] == [1, 2, 1, 2, 1]
+        assert "3 succeeded, 2 failed, retries=2" in repr(array)
+        assert [reason is None for reason in array.child_status_reasons] == [True, False, True, False, True]
 
     def test_a_chunk_keeps_what_succeeded(self, environment: SubmissionEnvironment) -> None:
         array = environment.map_submit(lambda x: 1 // x, [1, 0, -1], chunksize=3)
@@ -452,7 +466,26 @@ class ProviderContract:
             return seconds
 
         array = environment.map_submit(sleep, [3.0, 0.0])
-        assert [child.index for child in array.as_completed(TIMEOUT)] == [1, 0]
+        completed = array.as_completed(TIMEOUT, with_results=True)
+        assert [(child.index, child.result()) for child in completed] == [(1, 0.0), (0, 3.0)]
+
+    def test_values_come_in_order_before_all_is_done_and_the_rest_can_be_aborted(
+        self, environment: SubmissionEnvironment
+    ) -> None:
+        def sleep(seconds: float) -> float:
+            import time
+
+            time.sleep(seconds)
+            return seconds
+
+        array = environment.map_submit(sleep, [0, 60, 60])
+        values = array.iter_results(TIMEOUT, return_exceptions=True)
+        assert next(values) == 0
+        assert array.in_progress
+        array.abort()
+        assert [error.failure_type for error in values] == [FailureType.ABORTED] * 2
+        assert (array.counts.succeeded, array.counts.failed) == (1, 2)
+        assert "2 of 3 children failed; child 1: Aborted: aborted by remotebatch" in str(array.status_reason)
 
     def test_one_child_can_be_aborted(self, environment: SubmissionEnvironment) -> None:
         def sleep(seconds: float) -> None:

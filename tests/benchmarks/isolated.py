@@ -30,9 +30,10 @@ class Bench:
         self.cpus = cpus
         self._runs = 0
 
-    def measure(self, function: str, **arguments: Any) -> Any:
+    def measure(self, function: str, timeout: float = _TIMEOUT, **arguments: Any) -> Any:
         """Call ``module:function(directory=…, cpus=…, **arguments)`` in a process of its own.
 
+        :param timeout: the longest that it may take, in seconds.
         :returns: what it returned, by way of JSON.
         :raises NotMeasured: if something is not installed, it failed, or it took too long.
         """
@@ -58,9 +59,9 @@ class Bench:
                 start_new_session=True,
             )
             try:
-                code = process.wait(_TIMEOUT)
+                code = process.wait(timeout)
             except subprocess.TimeoutExpired:
-                raise NotMeasured(f"took over {_TIMEOUT:.0f} s") from None
+                raise NotMeasured(f"took over {timeout:.0f} s") from None
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)

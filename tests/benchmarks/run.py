@@ -1,6 +1,6 @@
 """Measure remotebatch beside its peers, in one run, and print a table.
 
-    python tests/benchmarks/run.py [--only a,b,c,d,e,f] [--rounds N] [--tasks N] [--json FILE]
+    python tests/benchmarks/run.py [--only a,b,c,d,e,f,g] [--rounds N] [--tasks N] [--json FILE]
 
 A peer that is not installed is reported as such (they are in the dependency group "bench"). The
 exit code is 0 whether the targets are met or not: a figure depends on the machine and its load.
@@ -23,6 +23,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import azure_jobs
 import emulator
 import idle
 import latency
@@ -66,6 +67,7 @@ def _figures(
         "d": lambda: scale.figures(bench, tell),
         "e": lambda: idle.figures(bench, tell),
         "f": lambda: emulator.figures(bench, tell),
+        "g": lambda: azure_jobs.figures(bench, tell),
     }
     for letter, figures in topics.items():
         if letter in options.only:
@@ -74,8 +76,8 @@ def _figures(
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure remotebatch beside its peers.")
-    topics = "a throughput, b warm call, c first call, d long array and closure, e idle wait, f emulator"
-    parser.add_argument("--only", type=_topics, default=frozenset("abcdef"), metavar="a,b,…", help=topics)
+    topics = "a throughput, b warm call, c first call, d long array, e idle wait, f emulator, g AzureBatch"
+    parser.add_argument("--only", type=_topics, default=frozenset("abcdefg"), metavar="a,b,…", help=topics)
     parser.add_argument("--rounds", type=_positive, default=3, help="rounds of a (default 3)")
     parser.add_argument("--tasks", type=_positive, default=2000, help="tasks in a (default 2000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
@@ -84,8 +86,8 @@ def _options() -> argparse.Namespace:
 
 def _topics(text: str) -> frozenset[str]:
     chosen = frozenset(letter.strip().lower() for letter in text.split(","))
-    if not chosen <= frozenset("abcdef"):
-        raise argparse.ArgumentTypeError(f"{text!r} names more than a, b, c, d, e and f")
+    if not chosen <= frozenset("abcdefg"):
+        raise argparse.ArgumentTypeError(f"{text!r} names more than a, b, c, d, e, f and g")
     return chosen
 
 

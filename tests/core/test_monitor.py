@@ -1,0 +1,74 @@
+"""Waiting goes on where queries fail, and asks no more often than it must."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from remotebatch import ProviderError, ProviderUnavailable, SubmissionEnvironment
+from remotebatch.provider import Wake
+from remotebatch.records import Changes
+from remotebatch.tracker import watching
+from remotebatch_local import LocalProvider
+from tests.core.providers import environment_of
+
+
+class Moody(LocalProvider):
+    """Its long polls raise or tell nothing, as often as it is told to."""
+
+    def __init__(self, **properties: Any) -> None:
+        super().__init__(**properties)
+        self.answers: list[ProviderError | None] = []
+        self.long_polls = 0
+
+    def poll(self, cursors: Mapping[str, str], timeout: float, wake: Wake) -> dict[str, Changes]:
+        if timeout > 0:
+            self.long_polls += 1
+            if self.answers:
+                answer = self.answers.pop(0)
+                if answer is None:
+                    return {}
+                raise answer
+        return super().poll(cursors, timeout, wake)
+
+
+@pytest.fixture
+def provider(root: str) -> Iterator[Moody]:
+    provider = Moody(root=root, slots=2)
+    yield provider
+    provider.close()
+
+
+@pytest.fixture
+def env(provider: Moody) -> SubmissionEnvironment:
+    return environment_of(provider)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [None, ProviderUnavailable("later"), ProviderError("something odd")],
+    ids=["nothing", "unavailable", "refused"],
+)
+def test_a_query_without_news_is_repeated(
+    provider: Moody, env: SubmissionEnvironment, answer: ProviderError | None
+) -> None:
+    provider.answers = [answer] * 3
+    assert env.submit(time.sleep, 0.5).wait(60).succeeded
+    assert provider.answers == []
+
+
+def test_more_waiters_for_one_job_make_no_more_queries(provider: Moody, env: SubmissionEnvironment) -> None:
+    job = env.submit(time.sleep, 600)
+    for _ in range(2):
+        with pytest.raises(TimeoutError):
+            job.wait(0.2)
+    asked = provider.long_polls
+    with watching([job._tracker], lambda: None):
+        for _ in range(20):
+            with pytest.raises(TimeoutError):
+                job.wait(0.01)
+    assert provider.long_polls <= asked + 2
+    job.delete()
