@@ -14,6 +14,7 @@ run: $(VENV)/.examples
 test: $(VENV)/.test lint docs
 	tests/services/docker.sh start
 	tests/services/azurite.sh start
+	tests/services/keyring.sh start
 	tests/services/azure_clients.sh start
 	$(BIN)/pytest; status=$$?; tests/services/docker.sh stop; exit $$status
 

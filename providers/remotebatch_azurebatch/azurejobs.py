@@ -1,8 +1,9 @@
 """Requests that make, end and remove Azure Batch jobs, so that a repeated one does no harm.
 
-What Microsoft's client repeats by itself is left to it: 429, 500 and 503. What it does not repeat is a
-POST whose connection was cut, for it cannot know whether the work was done. Here all ids are fixed,
-so that "it exists" says that it was.
+What Microsoft's client repeats by itself is left to it: 500, 503 and 504, and whatever says when to come
+again. Of a POST it does not repeat what was answered 408, 429 or 502 without saying so, nor one whose
+connection was cut, for it cannot know whether the work was done. Here all ids are fixed, so that "it
+exists" says that it was.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from azure.batch import BatchClient
@@ -25,10 +27,11 @@ from azure.core.exceptions import (
 from azure.core.rest import HttpRequest, HttpResponse
 
 from remotebatch.errors import ProviderError, ProviderUnavailable
-from remotebatch_azurebatch.service import API_VERSION, code_of, explain
+from remotebatch_azurebatch.service import API_VERSION, code_of, explain, translated
 
 COLLECTION = 100
 """Tasks that one request may add (Azure)."""
+_PAGE = 1000
 _AT_ONCE = 4
 _TRIES = 6
 _FIRST_PAUSE = 0.2  # seconds, doubled each time
@@ -36,6 +39,8 @@ _QUOTA_PAUSE = 10.0
 _ENDED = frozenset({"jobcompleted", "jobbeingterminated", "jobbeingdeleted", "jobnotactive", "jobnotfound"})
 _NOT_RUNNING = frozenset({"taskcompleted", "tasknotfound", *_ENDED})
 _TOO_LARGE = 413
+_NOT_REPEATED = frozenset({408, 429, 502})
+"""Passing troubles after which the client repeats no POST, unless it is told when to."""
 _log = logging.getLogger("remotebatch")
 
 Task = Mapping[str, Any]
@@ -102,6 +107,9 @@ def add_tasks(client: BatchClient, azure_id: str, tasks: Sequence[Task]) -> None
             executor.shutdown(wait=True, cancel_futures=True)
             raise
     if left:
+        there = _ids_in(client, azure_id)  # some may have been added by requests whose answers were lost
+        left = [task for task in left if task["id"] not in there]
+    if left:
         raise JobEnded(left)
 
 
@@ -126,14 +134,22 @@ def terminate_tasks(client: BatchClient, tasks: Sequence[tuple[str, str]]) -> No
 
 
 def _insist(request: Callable[[], Answer], doing: str) -> Answer:
-    """Repeat a request whose connection fails; one that is answered is not repeated here."""
+    """Repeat a request that the client does not repeat by itself.
+
+    :raises HttpResponseError: if it is answered otherwise.
+    :raises ProviderUnavailable: if its connection fails each time.
+    """
     pause = _FIRST_PAUSE
     for _ in range(_TRIES - 1):
         try:
             return request()
+        except HttpResponseError as error:
+            if error.status_code not in _NOT_REPEATED:
+                raise
         except (ServiceRequestError, ServiceResponseError):
-            time.sleep(pause)
-            pause *= 2
+            pass
+        time.sleep(pause)
+        pause *= 2
     try:
         return request()
     except (ServiceRequestError, ServiceResponseError) as error:
@@ -187,6 +203,14 @@ def _is_added(azure_id: str, result: Mapping[str, Any] | None) -> bool:
         reason = f"{error.get('code')}: {words.partition(chr(10))[0]}"
         raise ProviderError(f"task {result['taskId']} of job {azure_id!r} was refused: {reason}")
     return False
+
+
+def _ids_in(client: BatchClient, azure_id: str) -> set[str]:
+    """Ids of the tasks that an Azure job has; none if it is gone."""
+    doing = f"the tasks of job {azure_id!r} cannot be listed"
+    with translated(doing), suppress(ResourceNotFoundError):
+        return {task["id"] for task in client.list_tasks(azure_id, select=["id"], max_results=_PAGE)}
+    return set()
 
 
 def _terminate_task(client: BatchClient, azure_id: str, task_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Microsoft's retry policies of the blob clients: they repeat after 500 and 503, and here after 429 as well."""
+"""Microsoft's retry policies of the blob clients: they repeat what was answered 500 or 503, here 429 as well."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from typing import Any
 from azure.storage.blob import ExponentialRetry
 from azure.storage.blob.aio import ExponentialRetry as AsyncExponentialRetry
 
+_FIRST_PAUSE, _GROWTH, _JITTER = 1, 2, 1
+"""Seconds: before the n-th retry a client waits the first plus the second to the n-th, more or less the third."""
+_RETRIES = 5
+"""So a client gives up after about a minute."""
+
 
 class BlobRetry(ExponentialRetry):
     """For the synchronous clients."""
+
+    def __init__(self) -> None:
+        super().__init__(**_options())
 
     def send(self, request: Any) -> Any:
         """Send a request, and again while the service says that there are too many."""
@@ -28,6 +36,9 @@ class BlobRetry(ExponentialRetry):
 class AsyncBlobRetry(AsyncExponentialRetry):
     """For the asynchronous ones."""
 
+    def __init__(self) -> None:
+        super().__init__(**_options())
+
     async def send(self, request: Any) -> Any:
         """Likewise."""
         start = _position(request)
@@ -39,6 +50,19 @@ class AsyncBlobRetry(AsyncExponentialRetry):
             _rewind(request, start)
             response = await super().send(request)
         return response
+
+
+def _options() -> dict[str, Any]:
+    """The total is nothing without the others: of each kind of failure the client repeats but 3 by itself."""
+    return {
+        "initial_backoff": _FIRST_PAUSE,
+        "increment_base": _GROWTH,
+        "random_jitter_range": _JITTER,
+        "retry_total": _RETRIES,
+        "retry_connect": _RETRIES,
+        "retry_read": _RETRIES,
+        "retry_status": _RETRIES,
+    }
 
 
 def _is_throttled(response: Any) -> bool:

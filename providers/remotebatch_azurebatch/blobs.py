@@ -25,7 +25,7 @@ from azure.storage.blob.aio import ContainerClient as AsyncContainerClient
 from remotebatch_azurebatch import layout
 from remotebatch_azurebatch.blob_retries import AsyncBlobRetry
 from remotebatch_azurebatch.connection import StorageAccount
-from remotebatch_azurebatch.service import BLOB_RETRIES, blob_client, explain, translated
+from remotebatch_azurebatch.service import blob_client, explain, translated
 
 _SMALL = 256 * 1024
 """Bytes that are sent rather than asked for first whether they are there."""
@@ -211,8 +211,7 @@ class _Reader:
     async def _connect(self) -> AsyncContainerClient:
         given = self._account.credential
         credential = given if isinstance(given, AzureNamedKeyCredential) else _AsyncCredential(given)
-        retries = AsyncBlobRetry(*BLOB_RETRIES)
-        return AsyncContainerClient(self._account.url, self._name, credential, retry_policy=retries)
+        return AsyncContainerClient(self._account.url, self._name, credential, retry_policy=AsyncBlobRetry())
 
     def _in_order(
         self, loop: asyncio.AbstractEventLoop, container: AsyncContainerClient, names: Iterator[str]

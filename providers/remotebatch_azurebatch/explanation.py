@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from azure.batch import BatchClient
 
 from remotebatch import classification
+from remotebatch.errors import ProviderUnavailable
 from remotebatch.records import JobRecord, TaskRecord
 from remotebatch.status import FailureType, JobStatus
 from remotebatch_azurebatch import layout, outcome
@@ -41,7 +42,7 @@ class Explainer:
 
     def _explained(self, task: TaskRecord, found: Blob | OSError) -> TaskRecord:
         if isinstance(found, OSError) and not isinstance(found, FileNotFoundError):
-            raise found
+            raise ProviderUnavailable(str(found)) from found
         if isinstance(found, OSError) or is_stale(found, task):
             if outcome.was_killed(task):
                 return outcome.out_of_memory(task)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta
 
 from remotebatch.settings import JobSettings
+from remotebatch_azurebatch.discreet import Discreet
 
 Name = Annotated[str, Meta(min_length=1)]
 
@@ -16,8 +17,10 @@ LONGEST_SAS = timedelta(days=7)
 """Signatures made without an account key last no longer (Azure: user delegation SAS)."""
 
 
-class AzureBatchProperties(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AzureBatchProperties(Discreet, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Properties of ``SubmissionEnvironment("AzureBatch", …)``."""
+
+    shown: ClassVar[tuple[str, ...]] = ("pool_id", "service_object", "batch_endpoint", "poll_interval")
 
     pool_id: Name | list[Name]
     """Pool that jobs run on (Wolfram: PoolID); of several, an array is spread over all."""

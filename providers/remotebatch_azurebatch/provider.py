@@ -24,6 +24,7 @@ from remotebatch_azurebatch import azurejobs, layout, metadata
 from remotebatch_azurebatch.blobs import BlobStore
 from remotebatch_azurebatch.connection import Connection
 from remotebatch_azurebatch.credentials import find_connection
+from remotebatch_azurebatch.credentials.given import given_connection
 from remotebatch_azurebatch.diagnosis import Diagnosis
 from remotebatch_azurebatch.explanation import Explainer, is_stale
 from remotebatch_azurebatch.pools import Pool
@@ -50,6 +51,7 @@ class AzureBatchProvider(Provider):
 
     def __init__(self, **properties: Any) -> None:
         self._given = check(AzureBatchProperties, properties, "property")
+        given_connection(self._given)  # refuses, at once, what is no credential
         self._watches: dict[str, Watch] = {}
         self._lock = threading.RLock()
 

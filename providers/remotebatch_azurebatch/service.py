@@ -27,6 +27,7 @@ _RETRIES = 6
 BLOB_RETRIES = (1, 2, _RETRIES)
 """Seconds before the first retry, base by which they grow, how many: it gives up in a minute."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
+_TIMEOUTS = {"connection_timeout": 10, "read_timeout": 100}  # seconds; the client's own are 300
 _SKEW = 300.0
 """Seconds that the clocks may differ before it is worth a word: both services refuse after 900."""
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
@@ -39,15 +40,17 @@ def batch_client(account: BatchAccount) -> BatchClient:
         account.credential,
         api_version=API_VERSION,
         retry_total=_RETRIES,
+        retry_read=_RETRIES,  # of each kind of failure it repeats but 3 by itself
+        retry_status=_RETRIES,
         retry_backoff_factor=_FIRST_PAUSE,
         retry_backoff_max=_LONGEST_PAUSE,
+        **_TIMEOUTS,
     )
 
 
 def blob_client(account: StorageAccount) -> BlobServiceClient:
     """Microsoft's client of a storage account's blobs; likewise."""
-    retries = BlobRetry(*BLOB_RETRIES)
-    return BlobServiceClient(account.url, account.credential, retry_policy=retries)
+    return BlobServiceClient(account.url, account.credential, retry_policy=BlobRetry())
 
 
 def code_of(error: AzureError) -> str:
@@ -92,9 +95,9 @@ def explain(error: AzureError, doing: str) -> ProviderError:
 
 def _reason(error: AzureError) -> str:
     code = code_of(error)
-    text = str(getattr(error, "reason", "") or "") if isinstance(error, HttpResponseError) else str(error)
     message = getattr(getattr(error, "error", None), "message", None)
-    words = str(getattr(message, "value", message) or text or type(error).__name__).splitlines()[0]
+    said = getattr(message, "value", message) or getattr(error, "reason", None) or str(error)
+    words = (str(said).strip() or type(error).__name__).splitlines()[0]
     return f"{code}: {words}" if code and code not in words else words
 
 

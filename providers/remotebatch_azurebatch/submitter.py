@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from azure.batch import BatchClient
 
+from remotebatch.conventions import container_name
 from remotebatch.errors import ProviderError
 from remotebatch.job import user_at_host
 from remotebatch.kernel_archive import kernel_digest
@@ -25,10 +26,10 @@ from remotebatch_azurebatch.blobs import BlobStore
 from remotebatch_azurebatch.connection import Connection
 from remotebatch_azurebatch.parts import Part, part_of
 from remotebatch_azurebatch.preflight import PoolFacts
-from remotebatch_azurebatch.program import Program, pack_program
+from remotebatch_azurebatch.program import pack_program
 from remotebatch_azurebatch.properties import AzureBatchSettings
 from remotebatch_azurebatch.tasks import INPUTS_VARIABLE, JobPlan
-from remotebatch_azurebatch.watch import Watch, get_job, list_parts, why_ended
+from remotebatch_azurebatch.watch import Watch, get_job, list_parts, part_ids, why_ended
 from remotebatch_kernel import inputs
 
 _INLINE = 6 * 1024
@@ -57,16 +58,21 @@ class Submitter:
         settings = submission.settings
         assert isinstance(settings, AzureBatchSettings)
         program = pack_program(submission.function) if submission.function else None
-        record = self._record(submission, settings)
         small = inline(submission)
+        azure_id = layout.first_part(submission.id)
         try:
-            self._store_all(record, submission, program, small)
+            self._store.make_container(container_name(azure_id))  # the first to tell whether storage answers
+            record = self._record(submission, settings)
+            if program is not None:
+                self._store.put_object(layout.program_object(program.digest), program.data)
+            if small is None:
+                self._store.write(layout.container(record), layout.INPUTS, submission.inputs.write_to)
             commands = _commands(submission) if program is None else None
             digest = program.digest if program else None
             plan = self._plan(record, digest, small, commands)
             return record, self._start(record, plan, deal(record.task_count, pools), settings.wait_for_quota)
         except BaseException:
-            self._undo(record)
+            self._undo(azure_id)
             raise
 
     def retry(self, watch: Watch, tasks: Sequence[TaskRecord]) -> list[tuple[Part, str]]:
@@ -129,15 +135,6 @@ class Submitter:
             kernel=kernel_digest(),
         )
 
-    def _store_all(
-        self, record: JobRecord, submission: Submission, program: Program | None, small: str | None
-    ) -> None:
-        if program is not None:
-            self._store.put_object(layout.program_object(program.digest), program.data)
-        self._store.make_container(layout.container(record))
-        if small is None:
-            self._store.write(layout.container(record), layout.INPUTS, submission.inputs.write_to)
-
     def _plan(
         self,
         record: JobRecord,
@@ -196,13 +193,14 @@ class Submitter:
                 f"job {record.id} has just been changed from elsewhere: look at its status, and try again"
             )
 
-    def _undo(self, record: JobRecord) -> None:
+    def _undo(self, azure_id: str) -> None:
+        """Remove all parts of a submission, and its container."""
         try:
-            for job in list_parts(self._client, record):
-                azurejobs.delete(self._client, job["id"])
-            self._store.delete_container(layout.container(record))
+            for part_id in part_ids(self._client, azure_id):
+                azurejobs.delete(self._client, part_id)
+            self._store.delete_container(container_name(azure_id))
         except ProviderError as error:  # what went wrong first is what the user must hear of
-            _log.warning("job %s was not removed whole: %s", record.id, error)
+            _log.warning("job %s was not removed whole: %s", azure_id, error)
 
 
 def deal(task_count: int, pools: Sequence[PoolFacts]) -> list[tuple[Part, str]]:

@@ -297,6 +297,13 @@ def list_parts(client: BatchClient, record: JobRecord) -> list[Mapping[str, Any]
         return [job for job in jobs if str(job["state"]).lower() != "deleting"]
 
 
+def part_ids(client: BatchClient, azure_id: str) -> list[str]:
+    """Ids of the Azure jobs of a submission, given that of the first, whatever is stored in them."""
+    with translated(f"job {azure_id!r} cannot be queried"):
+        found = client.list_jobs(filter=f"startswith(id,'{azure_id}')", select=["id"], max_results=_PAGE)
+        return [job["id"] for job in found]
+
+
 def get_job(client: BatchClient, record: JobRecord, part: Part) -> Mapping[str, Any]:
     """One Azure job of a submission.
 

@@ -61,9 +61,7 @@ def emulator() -> None:
 @click.option(
     "--storage-connection-string", metavar="STRING", help="Use this storage account instead of Azurite."
 )
-@click.option(
-    "--pool", metavar="ID", help="Have a pool of one container node, with a slot for each CPU."
-)
+@click.option("--pool", metavar="ID", help="Have a pool of one container node, with a slot for each CPU.")
 @click.option("--https", is_flag=True, help="Serve HTTPS, and take bearer tokens; for token credentials.")
 @click.option("--faults", is_flag=True, help="Let faults be ordered through the control endpoint.")
 @click.option("--detach", is_flag=True, help="Run in the background.")
