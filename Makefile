@@ -13,6 +13,7 @@ run: $(VENV)/.examples
 
 test: $(VENV)/.test lint docs
 	tests/services/docker.sh start
+	tests/services/example_image.sh start
 	tests/services/azurite.sh start
 	tests/services/keyring.sh start
 	tests/services/azure_clients.sh start

@@ -1,0 +1,1 @@
+"""The Dockerfiles of ``remotebatch image build``."""
