@@ -10,8 +10,9 @@ from typing import Any
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import BlobServiceClient, UserDelegationKey, generate_container_sas
 
+from remotebatch.errors import InvalidSetting
 from remotebatch_azurebatch.connection import StorageAccount
-from remotebatch_azurebatch.properties import LONGEST_SAS
+from remotebatch_azurebatch.properties import LONGEST_SAS, AzureBatchSettings
 from remotebatch_azurebatch.service import translated
 
 _READ, _WRITE = "r", "cw"
@@ -59,6 +60,20 @@ class Access:
         if key not in self._queries:
             self._queries[key] = "?" + self._signer.sign(container, permission, self._expiry)
         return self._queries[key]
+
+
+def check_lifetime(account: StorageAccount, settings: AzureBatchSettings) -> None:
+    """Refuse a lifetime that no signature can have.
+
+    :raises InvalidSetting: saying what the longest is.
+    """
+    has_key = isinstance(account.credential, AzureNamedKeyCredential)
+    longest = LONGEST_SAS.total_seconds()
+    if not has_key and settings.storage_identity is None and settings.sas_lifetime_seconds > longest:
+        raise InvalidSetting(
+            f"sas_lifetime={settings.sas_lifetime!r}: without a key of the storage account Azure signs for "
+            f"{LONGEST_SAS.days} days at most; shorten it, or give the pool's storage_identity"
+        )
 
 
 class Signer:

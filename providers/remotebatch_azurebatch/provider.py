@@ -21,6 +21,7 @@ from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFi
 from remotebatch.settings import JobSettings, check
 from remotebatch.status import JobStatus
 from remotebatch_azurebatch import azurejobs, layout, metadata
+from remotebatch_azurebatch.access import check_lifetime
 from remotebatch_azurebatch.blobs import BlobStore
 from remotebatch_azurebatch.connection import Connection
 from remotebatch_azurebatch.credentials import find_connection
@@ -74,6 +75,7 @@ class AzureBatchProvider(Provider):
     def check(self, settings: JobSettings) -> None:
         """Refuse what cannot run on the pools: one request for each, once in a while."""
         assert isinstance(settings, AzureBatchSettings)
+        check_lifetime(self.connection.storage, settings)
         self._preflight.look(self._given.pools, settings)
 
     def submit(self, submission: Submission) -> JobRecord:

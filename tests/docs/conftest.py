@@ -1,4 +1,7 @@
-"""A user's surroundings: an empty directory, a data directory of its own, the programs on the path."""
+"""A user's surroundings: an empty directory, a data directory of its own, the programs on the path.
+
+And a Batch account of this machine, for what is told of AzureBatch.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, STDOUT, CompletedProcess, run
 
+import docker
 import pytest
 
+from remotebatch_azurebatch.emulator import Emulator, Timings
+from remotebatch_azurebatch.submitter import default_image
 from remotebatch_local import LocalProvider
+from tests.azurebatch.batch import connect, wait_for_nodes
+from tests.azurebatch.provider.conftest import container_pool
 
 TIME_LIMIT = 150
+POOLS = ("default", "second")
+"""Pools that the pages name."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +57,34 @@ def surroundings() -> Iterator[Surroundings]:
         **os.environ,
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
         "XDG_DATA_HOME": str(directory / "data"),
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",  # not what the tester has saved
     }
     yield Surroundings(directory / "work", environment)
     for lock in directory.rglob("agent.lock"):
         LocalProvider(root=lock.parent).agent.stop(force=True)
     shutil.rmtree(directory)
+
+
+@pytest.fixture(scope="session")
+def own_image(matching_image: str) -> Iterator[None]:
+    """The image that jobs get unless they ask for another, to be had without its registry."""
+    name, engine = default_image(), docker.from_env()
+    is_there = bool(engine.images.list(name))
+    if not is_there:
+        engine.images.get(matching_image).tag(name)
+    yield
+    if not is_there:
+        engine.images.remove(name)
+    engine.close()
+
+
+@pytest.fixture(scope="session")
+def account(own_image: None) -> Iterator[Emulator]:
+    """A Batch account with container pools, which all pages share."""
+    with Emulator(timings=Timings(resize=0)) as emulator:
+        with connect(emulator) as client:
+            for pool in POOLS:
+                client.create_pool(container_pool(pool))
+            for pool in POOLS:
+                wait_for_nodes(client, pool)
+        yield emulator

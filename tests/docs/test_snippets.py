@@ -11,14 +11,19 @@ import pytest
 
 from remotebatch import FailureType, JobSettings
 from remotebatch.provider import Provider
+from remotebatch_azurebatch.properties import AzureBatchProperties, AzureBatchSettings
 from remotebatch_kernel.exit_codes import MEANINGS
 from remotebatch_local.settings import LocalProperties, LocalSettings
+from tests.azurebatch.provider.conftest import variables
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").glob("*.md"))]
 FENCE = re.compile(r"^```([a-z]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {"text", "mermaid"}
 RUN_ELSEWHERE = re.compile(r"(make|pip install) ")
+
+ON_AZURE_BATCH = 'SubmissionEnvironment("AzureBatch"'
+LOCALLY = 'SubmissionEnvironment("Local")'
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
@@ -42,14 +47,30 @@ def table(page: Path, heading: str) -> dict[str, list[str]]:
 
 
 @every_page
-def test_snippets_run(page: Path, surroundings: Any) -> None:
+def test_snippets_run(page: Path, surroundings: Any, request: pytest.FixtureRequest) -> None:
+    snippets = "\n".join(blocks(page, "python"))
+    if ON_AZURE_BATCH in snippets:
+        surroundings.environment.update(variables(request.getfixturevalue("account")))
     script = surroundings.directory / "snippets.py"
-    script.write_text("\n".join(blocks(page, "python")))
+    script.write_text(snippets)
     programs = [["python", script.name]]
     programs += [["bash", "-eu", "-c", text] for text in blocks(page, "sh") if not is_run_elsewhere(text)]
     for program in programs:
         ended = surroundings.run(*program)
         assert ended.returncode == 0, ended.stdout
+
+
+def test_the_readmes_lines_run_on_azure_batch(surroundings: Any, account: Any) -> None:
+    (lines,) = blocks(ROOT / "README.md", "python")
+    assert lines.count(LOCALLY) == 1
+    script = surroundings.directory / "readme.py"
+    script.write_text(lines.replace(LOCALLY, f'{ON_AZURE_BATCH}, pool_id="default")'))
+    variables_of_it = f"remotebatch emulator env --data {account.data}"
+    ended = surroundings.run("bash", "-euc", f'eval "$({variables_of_it})"; python {script.name}')
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.startswith(
+        "[1.0, 0.5, ZeroDivisionError('division by zero'), 0.25]\nFailed UserException "
+    )
 
 
 @every_page
@@ -77,12 +98,22 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
 
 
+def default_of(field: Any) -> str:
+    """A field's default, as the tables have it."""
+    if field.required:
+        return "required"
+    default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
+    return f"`{default!r}`"
+
+
 @pytest.mark.parametrize(
     ("heading", "kind", "base"),
     [
         ("Job settings", JobSettings, None),
         ("Job settings of the Local provider", LocalSettings, JobSettings),
         ("Properties of a Local environment", LocalProperties, None),
+        ("Job settings of the AzureBatch provider", AzureBatchSettings, JobSettings),
+        ("Properties of an AzureBatch environment", AzureBatchProperties, None),
     ],
 )
 def test_settings_are_all_described(heading: str, kind: Any, base: Any) -> None:
@@ -93,8 +124,7 @@ def test_settings_are_all_described(heading: str, kind: Any, base: Any) -> None:
     rows = table(ROOT / "docs/pages/settings.md", heading)
     assert list(rows) == list(fields)
     for name, field in fields.items():
-        default = field.default_factory() if field.default is msgspec.NODEFAULT else field.default
-        assert rows[name][2] == f"`{default!r}`", name
+        assert rows[name][2] == default_of(field), name
         assert all(rows[name]), name
 
 

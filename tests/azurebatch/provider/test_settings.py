@@ -10,13 +10,15 @@ from typing import Any
 
 import msgspec
 import pytest
+from azure.identity import DefaultAzureCredential
 
 from remotebatch import InvalidSetting, SubmissionEnvironment
 from remotebatch.provider import Submission
 from remotebatch.records import JobRecord
 from remotebatch.status import JobType
 from remotebatch.submission import pack_function, pack_inputs
-from remotebatch_azurebatch.access import Access
+from remotebatch_azurebatch.access import Access, check_lifetime
+from remotebatch_azurebatch.connection import StorageAccount
 from remotebatch_azurebatch.parts import part_of
 from remotebatch_azurebatch.properties import AzureBatchSettings
 from remotebatch_azurebatch.submitter import default_image
@@ -63,6 +65,14 @@ def test_gpus_and_run_options_go_to_the_container(processes: SubmissionEnvironme
     assert options == "--shm-size 64m"
     plan = plan_of(processes, gpu_count=2, container_run_options="--shm-size 64m")
     assert plan.task(0)["containerSettings"]["containerRunOptions"] == "--shm-size 64m --gpus 2"
+
+
+def test_a_lifetime_that_nobody_signs_for_is_refused() -> None:
+    account = StorageAccount("https://a.blob.core.windows.net", DefaultAzureCredential())
+    with pytest.raises(InvalidSetting, match="signs for 7 days at most"):
+        check_lifetime(account, AzureBatchSettings(sas_lifetime=timedelta(days=8)))
+    check_lifetime(account, AzureBatchSettings(sas_lifetime=timedelta(days=7)))
+    check_lifetime(account, AzureBatchSettings(sas_lifetime=timedelta(days=8), storage_identity=IDENTITY))
 
 
 def test_a_managed_identity_takes_the_place_of_signatures(processes: SubmissionEnvironment) -> None:
