@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from weakref import WeakValueDictionary
 
+from remotebatch import plugins
 from remotebatch.errors import InvalidSetting, ProviderError
 from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFile, TaskRecord
 from remotebatch.settings import JobSettings
@@ -230,9 +231,10 @@ def provider_class(name: str) -> Callable[..., Provider]:
     """Find an installed provider by its name.
 
     :raises InvalidSetting: naming the installed ones.
+    :raises ProviderError: saying what to install, if a package that it needs is missing.
     """
-    for point in entry_points(group=GROUP):
-        if point.name == name:
-            found: type[Provider] = point.load()
-            return found
+    point = plugins.find(GROUP, name)
+    if point is not None:
+        found: type[Provider] = plugins.load(point)
+        return found
     raise InvalidSetting(f"no provider {name!r} is installed; installed are: {', '.join(provider_names())}")

@@ -12,13 +12,14 @@ from typing import Any
 
 import click
 
+from remotebatch import plugins
 from remotebatch.cli.agent import agent
 from remotebatch.cli.jobs import abort, delete, jobs, retry, status
 from remotebatch.cli.logs import logs
 from remotebatch.cli.providers import providers
 from remotebatch.cli.result import result
 from remotebatch.cli.target import Target, parse_properties
-from remotebatch.errors import RemoteBatchError
+from remotebatch.errors import ProviderError, RemoteBatchError
 
 __all__ = ["main"]
 
@@ -40,11 +41,14 @@ class _Group(click.Group):
         command = super().get_command(ctx, cmd_name)
         if command is not None:
             return command
-        for point in _providers_commands():  # loaded only when asked for
-            if point.name == cmd_name:
-                loaded: click.Command = point.load()
-                return loaded
-        return None
+        point = plugins.find(_COMMANDS, cmd_name)
+        if point is None:
+            return None
+        try:
+            loaded: click.Command = plugins.load(point)  # only when asked for
+        except ProviderError as error:
+            return _Unavailable(cmd_name, error)
+        return loaded
 
     def invoke(self, ctx: click.Context) -> Any:
         for stream in (sys.stdout, sys.stderr):
@@ -57,9 +61,25 @@ class _Group(click.Group):
             ctx.exit(_BROKEN_PIPE)
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
+        except ModuleNotFoundError as error:  # by a command that imports what it needs when it runs
+            point = plugins.find(_COMMANDS, ctx.invoked_subcommand or "")
+            if point is None:
+                raise
+            raise click.ClickException(str(plugins.missing(point, error))) from error
         except (RemoteBatchError, OSError) as error:
             raise click.ClickException(" ".join(str(error).split())) from error
         return value
+
+
+class _Unavailable(click.Command):
+    """Stands for a command that cannot be loaded, and says why."""
+
+    def __init__(self, name: str, error: ProviderError) -> None:
+        super().__init__(name, short_help=str(error), context_settings={"ignore_unknown_options": True})
+        self._error = error
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        raise self._error
 
 
 def _providers_commands() -> list[EntryPoint]:
