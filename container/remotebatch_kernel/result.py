@@ -20,7 +20,6 @@ from remotebatch_kernel import envelope, exceptions, exit_codes
 from remotebatch_kernel.failure import KernelFailure
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})  # cloudpickle would only be slower
-_OWN_DIRECTORY = os.path.dirname(os.path.abspath(__file__))
 
 
 def error_outcome(exception: BaseException) -> tuple[Any, ...]:
@@ -32,6 +31,10 @@ def error_outcome(exception: BaseException) -> tuple[Any, ...]:
         exceptions.summary(exception),
         exceptions.format_traceback(exception, _OWN_DIRECTORY),
     )
+
+
+# as frames name their files: a compiled kernel's are not where its modules are
+_OWN_DIRECTORY = os.path.dirname(error_outcome.__code__.co_filename)
 
 
 def pack(header: dict[str, Any], outcomes: list[tuple[Any, ...]]) -> bytes:
