@@ -48,11 +48,15 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
 
     @property
     def status_reason(self) -> str | None:
-        """How many children failed, and why the first of them did; None where none has."""
+        """How many children failed, and why the first of them did; while none has, why one waits.
+
+        None where there is nothing to say.
+        """
         self._tracker.refresh()
-        failed = [task.index for task in self._tracker.tasks() if task.status is JobStatus.FAILED]
+        tasks = self._tracker.tasks()
+        failed = [task.index for task in tasks if task.status is JobStatus.FAILED]
         if not failed:
-            return None
+            return next((task.reason for task in tasks if not task.status.final and task.reason), None)
         first = self._tracker.explained(failed[0])
         return (
             f"{len(failed)} of {len(self)} children failed; child {first.index}: "

@@ -17,6 +17,7 @@ _BY_EXIT_CODE = {
     exit_codes.RESULT_UNPICKLABLE: FailureType.RESULT_UNAVAILABLE,
     exit_codes.RESULT_UNWRITABLE: FailureType.RESULT_UNAVAILABLE,
     exit_codes.OUT_OF_MEMORY: FailureType.OUT_OF_MEMORY,
+    exit_codes.SETUP_FAILED: FailureType.SETUP_FAILED,
 }
 _BY_FAILURE = {failure.value: code for code, failure in reversed(_BY_EXIT_CODE.items())}
 
@@ -37,6 +38,9 @@ def by_result(exit_code: int | None, header: Mapping[str, Any]) -> Failure:
 
 def by_exit_code(exit_code: int | None) -> Failure:
     """Why a call failed that has stored no result object."""
+    if exit_code == exit_codes.USER_EXCEPTION:  # a function that raises has its exception stored
+        reason = f"exit code {exit_code} before a result was stored; the error log may tell why"
+        return Failure(FailureType.NON_ZERO_EXIT, reason)
     meaning = exit_codes.MEANINGS.get(exit_code or 0)
     reason = f"exit code {exit_code}" + (f": {meaning}" if meaning else "")
     return Failure(_BY_EXIT_CODE.get(exit_code or 0, FailureType.NON_ZERO_EXIT), reason)

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
+from remotebatch_kernel import exit_codes
 from remotebatch_kernel.files import place_files
 from remotebatch_kernel.task import JOB_OUTPUT, Call, prepare_process, run_call
 
@@ -19,7 +21,7 @@ PROGRAM = "program.pyz"
 FUNCTION = "function"
 INPUTS = "inputs"
 FILES = "files"
-RESULT = "result"
+RESULT = ".remotebatch-result"
 
 
 def run() -> int:
@@ -28,15 +30,31 @@ def run() -> int:
     :returns: the exit code.
     """
     prepare_process()
+    try:
+        call = _set_up()
+    except (OSError, KeyError, ValueError) as error:
+        print(f"remotebatch: the task cannot be set up on this node: {error!r}", file=sys.stderr)
+        return exit_codes.SETUP_FAILED
+    return run_call(call)
+
+
+def _set_up() -> Call:
     shared = os.environ["AZ_BATCH_JOB_PREP_WORKING_DIR"]
-    result = os.path.join(os.environ["AZ_BATCH_TASK_DIR"], RESULT)
-    if os.path.exists(result):
-        os.unlink(result)  # of an earlier attempt: what this one cannot store must not seem stored
-    directory = os.environ["AZ_BATCH_TASK_WORKING_DIR"]
-    os.makedirs(os.path.join(directory, JOB_OUTPUT), exist_ok=True)
-    place_files(directory, dict(_files(os.path.join(shared, FILES))))
-    os.chdir(directory)
-    return run_call(_call(shared, result))
+    os.chdir(os.environ["AZ_BATCH_TASK_WORKING_DIR"])
+    _forget_earlier_attempt()
+    os.mkdir(JOB_OUTPUT)
+    place_files(os.getcwd(), dict(_files(os.path.join(shared, FILES))))
+    return _call(shared, os.path.abspath(RESULT))
+
+
+def _forget_earlier_attempt() -> None:
+    """What this attempt does not make must not seem to be its own."""
+    if os.path.exists(RESULT):
+        os.unlink(RESULT)
+    if os.path.isdir(JOB_OUTPUT):
+        import shutil  # it loads every compression library there is
+
+        shutil.rmtree(JOB_OUTPUT)
 
 
 def _call(shared: str, result: str) -> Call:
@@ -44,7 +62,7 @@ def _call(shared: str, result: str) -> Call:
     first = int(os.environ["REMOTEBATCH_TASK_INDEX"]) * told["chunksize"]
     return Call(
         function=os.path.join(shared, PROGRAM, FUNCTION),
-        inputs=os.environ.get("REMOTEBATCH_INPUTS") or os.path.join(shared, INPUTS),
+        inputs=os.environ.pop("REMOTEBATCH_INPUTS", "") or os.path.join(shared, INPUTS),
         first=first,
         length=min(told["chunksize"], told["elements"] - first),
         result=result,

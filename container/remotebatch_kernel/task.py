@@ -17,6 +17,9 @@ from remotebatch_kernel import envelope, exit_codes, function, inputs, result
 from remotebatch_kernel.failure import KernelFailure
 
 JOB_OUTPUT = "JobOutput"
+_MOST_WARNINGS = 100
+_LONGEST_MESSAGE = 10_000
+"""The header of a result tells why a task failed to those who read no more of it: it must stay short."""
 
 
 class Call(NamedTuple):
@@ -97,14 +100,15 @@ class _Evaluation:
         _default_show = warnings.showwarning
 
         def record(message: Any, category: Any, filename: str, lineno: int, *rest: Any) -> None:
-            self.warnings.append(
-                {
-                    "category": category.__name__,
-                    "message": str(message),
-                    "filename": filename,
-                    "lineno": lineno,
-                }
-            )
+            if len(self.warnings) < _MOST_WARNINGS:
+                self.warnings.append(
+                    {
+                        "category": category.__name__,
+                        "message": _shortened(str(message)),
+                        "filename": filename,
+                        "lineno": lineno,
+                    }
+                )
             _default_show(message, category, filename, lineno, *rest)
 
         warnings.showwarning = record  # type: ignore[assignment]
@@ -173,7 +177,7 @@ class _Evaluation:
             **result.base_header(),
             "success": success,
             "failure_type": failure_type,
-            "message": message,
+            "message": _shortened(message),
             "input_string": self.input_string,
             "warnings": self.warnings,
             "timing": _cpu_seconds() - self._cpu,
@@ -217,6 +221,10 @@ def _input_string(name: str, elements: list[tuple[tuple[Any, ...], dict[str, Any
         parts = [f"<{type(error).__name__} in repr>"]
     more = f" and {len(elements) - 1} more" if len(elements) > 1 else ""
     return f"{name}({', '.join(parts)}){more}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
 def _cpu_seconds() -> float:

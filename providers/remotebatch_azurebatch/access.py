@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -16,6 +15,8 @@ from remotebatch_azurebatch.properties import LONGEST_SAS, AzureBatchSettings
 from remotebatch_azurebatch.service import translated
 
 _READ, _WRITE = "r", "cw"
+_MARGIN = timedelta(minutes=10)
+"""By which this machine's clock may be wrong: Azure lends no key for a moment longer than it says."""
 
 
 class Access:
@@ -31,9 +32,19 @@ class Access:
         """
         self._account = account
         self._signer = signer
+        self._lifetime = lifetime
         self._identity = identity
-        self._expiry = datetime.now(timezone.utc) + timedelta(seconds=lifetime)
+        self.renew()
+
+    def renew(self) -> None:
+        """Let the time for which the nodes may read and write begin now."""
+        self._expiry = datetime.now(timezone.utc) + timedelta(seconds=self._lifetime)
         self._queries: dict[tuple[str, str], str] = {}
+
+    @property
+    def expires(self) -> float | None:
+        """When that ends, in seconds since the epoch; None if it does not."""
+        return self._expiry.timestamp() if self._identity is None else None
 
     def resource_file(self, container: str, blob: str, path: str) -> dict[str, Any]:
         """A blob to be put in a node's directory (Azure: ResourceFile)."""
@@ -83,7 +94,7 @@ class Signer:
         self._account = account
         self._client = client
         self._lent: UserDelegationKey | None = None
-        self._lent_until = 0.0
+        self._lent_until = datetime.min.replace(tzinfo=timezone.utc)
         self._lock = threading.Lock()
 
     def sign(self, container: str, permission: str, expiry: datetime) -> str:
@@ -92,21 +103,23 @@ class Signer:
         It has no beginning: the clock of this machine may be ahead of the service's.
         """
         credential = self._account.credential
-        who: dict[str, Any] = (
-            {"account_key": credential.named_key.key}
-            if isinstance(credential, AzureNamedKeyCredential)
-            else {"user_delegation_key": self._delegation_key(expiry)}
-        )
+        who: dict[str, Any]
+        if isinstance(credential, AzureNamedKeyCredential):
+            who = {"account_key": credential.named_key.key}
+        else:
+            who = {"user_delegation_key": self._delegation_key(expiry)}
+            expiry = min(expiry, self._lent_until)
         return str(
             generate_container_sas(self._account.name, container, permission=permission, expiry=expiry, **who)
         )
 
     def _delegation_key(self, expiry: datetime) -> UserDelegationKey:
+        """A key that lasts as long as is wanted, or as long as any does, less an hour at most."""
+        now = datetime.now(timezone.utc)
+        longest = now + LONGEST_SAS - _MARGIN
         with self._lock:
-            if self._lent is None or self._lent_until < expiry.timestamp():
-                now = datetime.now(timezone.utc)
-                until = min(now + LONGEST_SAS, max(expiry, now + timedelta(hours=1)))
+            if self._lent is None or self._lent_until < min(expiry, longest - timedelta(hours=1)):
                 with translated(f"account {self._account.name!r} lends no key to sign with"):
-                    self._lent = self._client.get_user_delegation_key(now - timedelta(minutes=5), until)
-                self._lent_until = time.time() + (until - now).total_seconds()
+                    self._lent = self._client.get_user_delegation_key(now - _MARGIN / 2, longest)
+                self._lent_until = longest
             return self._lent

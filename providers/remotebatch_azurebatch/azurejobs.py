@@ -50,30 +50,39 @@ Answer = TypeVar("Answer")
 class JobEnded(Exception):
     """An Azure job has ended before all of its tasks were added.
 
-    :ivar tasks: those that were not.
+    :ivar indices: of those that were not.
     """
 
-    def __init__(self, tasks: Sequence[Task]) -> None:
-        super().__init__(f"{len(tasks)} tasks were not added")
-        self.tasks = tasks
+    def __init__(self, indices: Sequence[int]) -> None:
+        super().__init__(f"{len(indices)} tasks were not added")
+        self.indices = indices
 
 
-def create(client: BatchClient, body: Mapping[str, Any], wait_for_quota: bool) -> bool:
+def create(
+    client: BatchClient, azure_id: str, body: Callable[[], Mapping[str, Any]], wait_for_quota: bool
+) -> bool:
     """Make an Azure job.
 
+    :param body: makes what is sent; anew after a wait, for there are signatures in it that expire.
     :param wait_for_quota: whether to wait while the account has as many active jobs as it may.
     :returns: False if there is one of that id already.
     :raises ProviderError: if it is refused.
     """
-    doing = f"job {body['id']!r} cannot be made"
+    doing = f"job {azure_id!r} cannot be made"
     told = False
     while True:
+        add = functools.partial(client.create_job, BatchJobCreateOptions(body()))
         try:
-            _insist(lambda: client.create_job(BatchJobCreateOptions(body)), doing)
+            _insist(add, doing)
         except HttpResponseError as error:
             code = code_of(error).lower()
             if code == "jobexists":
                 return False
+            if error.status_code == _TOO_LARGE:
+                raise ProviderError(
+                    f"{doing}: it is too large for a request. Input files and environment variables count: "
+                    "put many input files into an archive"
+                ) from error
             if code != "activejobandschedulequotareached":
                 raise explain(error, doing) from error
             if not wait_for_quota:
@@ -90,16 +99,25 @@ def create(client: BatchClient, body: Mapping[str, Any], wait_for_quota: bool) -
             return True
 
 
-def add_tasks(client: BatchClient, azure_id: str, tasks: Sequence[Task]) -> None:
+def add_tasks(
+    client: BatchClient, azure_id: str, indices: Sequence[int], task: Callable[[int], Task]
+) -> None:
     """Add tasks, by the hundred and several hundreds at a time; those that are there already stay.
 
+    :param task: makes the task of an index, when its turn has come: they are never all in memory.
     :raises JobEnded: if the job has ended meanwhile.
     :raises ProviderError: if one is refused.
     """
-    collections = [tasks[start : start + COLLECTION] for start in range(0, len(tasks), COLLECTION)]
-    left: list[Task] = []
+    collections = [indices[start : start + COLLECTION] for start in range(0, len(indices), COLLECTION)]
+
+    def add(collection: Sequence[int]) -> list[int]:
+        by_id = {made["id"]: (index, made) for index, made in ((index, task(index)) for index in collection)}
+        left = _add_collection(client, azure_id, [made for _, made in by_id.values()])
+        return [by_id[made["id"]][0] for made in left]
+
+    left: list[int] = []
     with ThreadPoolExecutor(_AT_ONCE, "remotebatch-add") as executor:
-        adding = [executor.submit(_add_collection, client, azure_id, each) for each in collections]
+        adding = [executor.submit(add, each) for each in collections]
         try:
             for added in adding:
                 left += added.result()
@@ -108,7 +126,7 @@ def add_tasks(client: BatchClient, azure_id: str, tasks: Sequence[Task]) -> None
             raise
     if left:
         there = _ids_in(client, azure_id)  # some may have been added by requests whose answers were lost
-        left = [task for task in left if task["id"] not in there]
+        left = [index for index in left if task(index)["id"] not in there]
     if left:
         raise JobEnded(left)
 

@@ -1,4 +1,4 @@
-"""Microsoft's retry policies of the blob clients: they repeat what was answered 500 or 503, here 429 as well."""
+"""Microsoft's retry policies of the blob clients: they repeat what was answered 500 or 503; here 429 too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from azure.storage.blob import ExponentialRetry
 from azure.storage.blob.aio import ExponentialRetry as AsyncExponentialRetry
 
 _FIRST_PAUSE, _GROWTH, _JITTER = 1, 2, 1
-"""Seconds: before the n-th retry a client waits the first plus the second to the n-th, more or less the third."""
+"""Seconds: a client waits the first plus the second to the n-th, more or less the third, before retry n."""
 _RETRIES = 5
 """So a client gives up after about a minute."""
 
@@ -23,13 +23,13 @@ class BlobRetry(ExponentialRetry):
     def send(self, request: Any) -> Any:
         """Send a request, and again while the service says that there are too many."""
         start = _position(request)
-        response = super().send(request)
+        response = super().send(request)  # type: ignore[no-untyped-call]
         for tries in range(1, self.total_retries + 1):
             if not _is_throttled(response):
                 break
             request.context.transport.sleep(_pause(self, tries, response))
             _rewind(request, start)
-            response = super().send(request)
+            response = super().send(request)  # type: ignore[no-untyped-call]
         return response
 
 
@@ -39,16 +39,16 @@ class AsyncBlobRetry(AsyncExponentialRetry):
     def __init__(self) -> None:
         super().__init__(**_options())
 
-    async def send(self, request: Any) -> Any:
+    async def send(self, request: Any) -> Any:  # type: ignore[override]
         """Likewise."""
         start = _position(request)
-        response = await super().send(request)
+        response = await super().send(request)  # type: ignore[no-untyped-call]
         for tries in range(1, self.total_retries + 1):
             if not _is_throttled(response):
                 break
             await request.context.transport.sleep(_pause(self, tries, response))
             _rewind(request, start)
-            response = await super().send(request)
+            response = await super().send(request)  # type: ignore[no-untyped-call]
         return response
 
 
@@ -72,7 +72,8 @@ def _is_throttled(response: Any) -> bool:
 def _pause(policy: Any, tries: int, response: Any) -> float:
     """Seconds to wait: as the service says, and no less than after any other failure."""
     told = str(response.http_response.headers.get("Retry-After") or "")
-    return max(policy.get_backoff_time({"count": tries}), float(told) if told.isdigit() else 0.0)
+    pause: float = policy.get_backoff_time({"count": tries})
+    return max(pause, float(told)) if told.isdigit() else pause
 
 
 def _position(request: Any) -> int | None:

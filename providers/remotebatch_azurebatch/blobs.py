@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -25,7 +25,7 @@ from azure.storage.blob.aio import ContainerClient as AsyncContainerClient
 from remotebatch_azurebatch import layout
 from remotebatch_azurebatch.blob_retries import AsyncBlobRetry
 from remotebatch_azurebatch.connection import StorageAccount
-from remotebatch_azurebatch.service import blob_client, explain, translated
+from remotebatch_azurebatch.service import BEING_DELETED, blob_client, code_of, explain, translated
 
 _SMALL = 256 * 1024
 """Bytes that are sent rather than asked for first whether they are there."""
@@ -34,6 +34,9 @@ _KNOWN_FOR = 600.0
 _READERS = 16
 _AHEAD = 64
 """Blobs that may be held in memory before somebody takes them."""
+_BATCH = 256
+"""Blobs that one request may delete (Azure)."""
+_FIRST_RETRIES, _FIRST_TIMEOUT = 2, 5.0
 _IN_MEMORY = 4 * 1024 * 1024
 _PREFIX_BYTES = 64 * 1024
 
@@ -97,22 +100,24 @@ class BlobStore:
 
     def _upload_object(self, blob: Any, content: Callable[[], bytes | IO[bytes]]) -> None:
         try:
-            blob.upload_blob(content(), overwrite=False)
-        except ResourceExistsError:
-            return
+            with _unless_there():
+                blob.upload_blob(content(), overwrite=False)
         except ResourceNotFoundError:  # the account's first job: its container of objects is not there yet
-            with suppress(ResourceExistsError):  # somebody else's first job
+            with _unless_there():  # by somebody else's first job
                 self.client.create_container(layout.OBJECTS)
-            with suppress(ResourceExistsError):
+            with _unless_there():
                 blob.upload_blob(content(), overwrite=False)
 
     # -- a job's container ------------------------------------------------------------------
 
     def make_container(self, name: str) -> None:
-        """Make a job's container; that it is there already, from a repeated call, does no harm."""
+        """Make a job's container; that it is there already, from a repeated call, does no harm.
+
+        The first that is asked of the account for a job: if it cannot be reached, that is soon said.
+        """
         doing = f"container {name!r} cannot be made in account {self._account.name!r}"
-        with translated(doing), suppress(ResourceExistsError):
-            self.client.create_container(name)
+        with translated(doing), _unless_there():
+            self.client.create_container(name, retry_total=_FIRST_RETRIES, connection_timeout=_FIRST_TIMEOUT)
 
     def delete_container(self, name: str) -> None:
         """Remove a container with everything in it, if it is there."""
@@ -160,18 +165,36 @@ class BlobStore:
         with translated(f"container {container!r} cannot be listed"), suppress(ResourceNotFoundError):
             yield from self._container(container).list_blobs(name_starts_with=f"{directory}/")
 
-    def delete_blobs(self, container: str, directory: str, names: Collection[str]) -> None:
-        """Remove those blobs of a virtual directory that have one of the names."""
-        for blob in list(self.list_blobs(container, directory)):
-            if blob.name.rpartition("/")[2] in names:
-                with translated(f"blob {blob.name!r} cannot be removed"), suppress(ResourceNotFoundError):
-                    self._container(container).delete_blob(blob.name)
+    def delete_of_tasks(self, container: str, task_ids: Collection[str]) -> None:
+        """Remove all that is stored of some tasks, so that none of it passes for what comes after."""
+        with translated(f"container {container!r} cannot be cleared"):
+            names = [
+                name
+                for name in self._container(container).list_blob_names()
+                if layout.task_of(name) in task_ids
+            ]
+            for start in range(0, len(names), _BATCH):
+                self._container(container).delete_blobs(
+                    *names[start : start + _BATCH], raise_on_any_failure=False
+                )
 
-    def read_many(self, container: str, names: Iterable[str], whole: bool = True) -> Iterator[Blob | OSError]:
+    def modified(self, container: str, name: str) -> float:
+        """When a blob was stored, in seconds since the epoch by the service's clock.
+
+        :raises FileNotFoundError: if it is not there.
+        """
+        with self._reading(container, name):
+            properties = self._container(container).get_blob_client(name).get_blob_properties()
+            return float(properties.last_modified.timestamp())
+
+    def read_many(
+        self, container: str, names: Iterable[str], whole: bool = True
+    ) -> Iterator[Blob | FileNotFoundError]:
         """Read blobs at the same time, and yield them in order; few are in memory at once.
 
         :param whole: whether all of each is wanted, or only its beginning.
-        :returns: for each name the blob, or the error that reading it gave.
+        :returns: for each name the blob, or the error that there is none.
+        :raises ProviderError: if one cannot be read for another reason, which says nothing of its task.
         """
         reader = _Reader(self._account, container, None if whole else _PREFIX_BYTES)
         return reader.read(iter(names))
@@ -188,7 +211,7 @@ class _Reader:
         self._name = container
         self._range = (None, None) if length is None else (0, length)
 
-    def read(self, names: Iterator[str]) -> Iterator[Blob | OSError]:
+    def read(self, names: Iterator[str]) -> Iterator[Blob | FileNotFoundError]:
         loop = asyncio.new_event_loop()
         thread = threading.Thread(target=loop.run_forever, name="remotebatch-reader", daemon=True)
         thread.start()
@@ -215,9 +238,9 @@ class _Reader:
 
     def _in_order(
         self, loop: asyncio.AbstractEventLoop, container: AsyncContainerClient, names: Iterator[str]
-    ) -> Iterator[Blob | OSError]:
+    ) -> Iterator[Blob | FileNotFoundError]:
         places = asyncio.Semaphore(_READERS)
-        waiting: deque[Future[Blob | OSError]] = deque()
+        waiting: deque[Future[Blob | FileNotFoundError]] = deque()
         for name in names:
             waiting.append(asyncio.run_coroutine_threadsafe(self._read(container, places, name), loop))
             if len(waiting) >= _AHEAD:
@@ -227,7 +250,7 @@ class _Reader:
 
     async def _read(
         self, container: AsyncContainerClient, places: asyncio.Semaphore, name: str
-    ) -> Blob | OSError:
+    ) -> Blob | FileNotFoundError:
         async with places:
             try:
                 stream = await container.download_blob(name, *self._range)
@@ -236,8 +259,7 @@ class _Reader:
             except ResourceNotFoundError:
                 return FileNotFoundError(f"there is no blob {name!r} in container {self._name!r}")
             except AzureError as error:
-                doing = f"blob {name!r} of container {self._name!r} cannot be read"
-                return OSError(str(explain(error, doing)))
+                raise explain(error, f"blob {name!r} of container {self._name!r} cannot be read") from error
 
 
 class _AsyncCredential:
@@ -265,6 +287,16 @@ async def _cancel_rest() -> None:
     for task in rest:
         task.cancel()
     await asyncio.gather(*rest, return_exceptions=True)
+
+
+@contextmanager
+def _unless_there() -> Iterator[None]:
+    """For what is made unless it is there. A container that is being deleted is not, but has its name."""
+    try:
+        yield
+    except ResourceExistsError as error:
+        if code_of(error).lower() == BEING_DELETED:
+            raise
 
 
 def _digest(file: IO[bytes]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from azure.batch import BatchClient
 
@@ -43,17 +44,23 @@ class Explainer:
     def _explained(self, task: TaskRecord, found: Blob | OSError) -> TaskRecord:
         if isinstance(found, OSError) and not isinstance(found, FileNotFoundError):
             raise ProviderUnavailable(str(found)) from found
-        if isinstance(found, OSError) or is_stale(found, task):
+        if isinstance(found, OSError) or is_stale(found.modified, task):
             if outcome.was_killed(task):
                 return outcome.out_of_memory(task)
             failure = classification.by_exit_code(task.exit_code)
         else:
             try:
-                failure = classification.by_result(task.exit_code, envelope.parse_header(found.data))
+                failure = classification.by_result(task.exit_code, self._header(task, found.data))
             except envelope.CorruptEnvelope as error:
                 reason = f"the stored result cannot be read: {error}"
                 failure = classification.Failure(FailureType.RESULT_UNAVAILABLE, reason)
         return outcome.with_outcome(task, JobStatus.FAILED, *failure)
+
+    def _header(self, task: TaskRecord, beginning: bytes) -> dict[str, Any]:
+        if b"\n" not in beginning:  # a longer one than most
+            name = layout.result(self._record.task_id(task.index))
+            beginning = self._store.read(self._container, name).data
+        return envelope.parse_header(beginning)
 
     def _stopped(self, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
         """They were ended from outside: by a note each, or with their Azure job."""
@@ -82,7 +89,9 @@ class Explainer:
         return {name: blob.data.decode() for name, blob in zip(noted, blobs) if isinstance(blob, Blob)}
 
 
-def is_stale(blob: Blob, task: TaskRecord) -> bool:
-    """Whether a result was stored by an attempt before the one that is told of."""
-    earlier = task.attempts > 1 or task.requeues > 0
-    return earlier and task.started_at is not None and blob.modified < int(task.started_at)
+def is_stale(modified: float, task: TaskRecord) -> bool:
+    """Whether a result was stored before the attempt that is told of began.
+
+    :param modified: when it was stored, in seconds since the epoch, known by the second.
+    """
+    return task.started_at is None or modified < int(task.started_at)

@@ -27,6 +27,7 @@ PREFIX = "remotebatch-"
 OBJECTS = "remotebatch-objects"
 """The container of what is named by its content."""
 INPUTS = job_output_path("Inputs", "inputs")
+RESULTS = "$Results"
 ABORTS = "$Aborts"
 _UUID_LENGTH = 36
 
@@ -63,7 +64,7 @@ def container(job: JobRecord) -> str:
 
 def result(task_id: str) -> str:
     """A task's result object."""
-    return job_output_path("Results", task_id)
+    return job_output_path(RESULTS, task_id)
 
 
 def abort_note(task_id: str) -> str:
@@ -79,6 +80,14 @@ def stream(task_id: str, name: Stream) -> str:
 def outputs(task_id: str) -> str:
     """The virtual directory of a task's output files."""
     return f"{task_id}/$TaskOutput"
+
+
+def task_of(name: str) -> str | None:
+    """The task that a blob of a job's container belongs to; None if it belongs to all."""
+    directory, _, rest = name.partition("/")
+    if not directory.startswith("$"):
+        return directory
+    return rest if directory in (RESULTS, ABORTS) else None
 
 
 def program_object(digest: str) -> str:

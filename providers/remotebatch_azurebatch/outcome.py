@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from remotebatch import classification
@@ -36,13 +37,17 @@ _BY_CODE = {
     "nodepreempted": FailureType.PREEMPTED,
 }
 _DENIED = frozenset({"blobaccessdenied", "resourcecontaineraccessdenied", "fileuploadaccessdenied"})
+_QUERY = re.compile(r"(\bhttps?://[^\s?'\"]+)\?[^\s'\"]*")
 _TIME_IS_UP = "maximum execution time"
 
 
-def task_record(job: JobRecord, index: int, earlier_attempts: int, task: Mapping[str, Any]) -> TaskRecord:
+def task_record(
+    job: JobRecord, index: int, earlier_attempts: int, task: Mapping[str, Any], expires: float | None
+) -> TaskRecord:
     """What a listing tells of a task.
 
     :param earlier_attempts: those that it had in other Azure jobs of the submission.
+    :param expires: when its node's access to blobs ends, in seconds since the epoch; None for never.
     :returns: of a failed task without a failure type, if that costs a further look; then a reason says that
         the task was ended from outside.
     """
@@ -60,13 +65,17 @@ def task_record(job: JobRecord, index: int, earlier_attempts: int, task: Mapping
     )
     if state != "completed":
         return record
-    return _ended(job, record, info)
+    return _ended(job, record, info, expires)
 
 
-_STATUS = {"active": JobStatus.ACTIVE, "completed": JobStatus.FAILED}
+_STATUS = {
+    "active": JobStatus.ACTIVE,
+    "preparing": JobStatus.ACTIVE,  # if its node cannot be prepared, it waits for another
+    "completed": JobStatus.FAILED,
+}
 
 
-def _ended(job: JobRecord, record: TaskRecord, info: Mapping[str, Any]) -> TaskRecord:
+def _ended(job: JobRecord, record: TaskRecord, info: Mapping[str, Any], expires: float | None) -> TaskRecord:
     failure = info.get("failureInfo") or {}
     code = str(failure.get("code") or "").lower()
     if not code and str(info.get("result") or "success").lower() == "success":
@@ -83,7 +92,7 @@ def _ended(job: JobRecord, record: TaskRecord, info: Mapping[str, Any]) -> TaskR
     if code in ("", _EXITED):
         return _exited(job, record)
     kind = _BY_CODE.get(code, FailureType.SETUP_FAILED)
-    if code in _DENIED and _is_over(job, record.ended_at or time.time()):
+    if code in _DENIED and _is_over(expires, record.ended_at or time.time()):
         return with_outcome(record, failure_type=FailureType.ACCESS_EXPIRED, reason=expired(job))
     return with_outcome(record, failure_type=kind, reason=describe_failure(failure))
 
@@ -118,16 +127,16 @@ def was_killed(record: TaskRecord) -> bool:
 
 def expired(job: JobRecord) -> str:
     """The reason of what failed because its time for reading and writing blobs was over."""
-    days = job.settings["sas_lifetime"] / 86400
+    lifetime = timedelta(seconds=job.settings["sas_lifetime"])
     return (
-        f"its access to storage expired {days:g} days after submission (sas_lifetime): "
+        f"its access to storage expired, {lifetime} after submission (sas_lifetime): "
         "retry() gives it new access; a longer sas_lifetime lasts longer"
     )
 
 
 def describe_failure(failure: Mapping[str, Any]) -> str:
-    """Azure's failure information as a sentence."""
-    details = [str(detail.get("value") or "") for detail in failure.get("details") or ()]
+    """Azure's failure information as a sentence, without the signatures that its URLs may have."""
+    details = [_QUERY.sub(r"\1", str(detail.get("value") or "")) for detail in failure.get("details") or ()]
     more = f" ({'; '.join(filter(None, details))})" if any(details) else ""
     return f"{failure.get('code')}: {failure.get('message')}{more}"
 
@@ -153,19 +162,32 @@ def with_outcome(
     )
 
 
-def failure_of_input(job: JobRecord, failure: Mapping[str, Any]) -> FailureType:
-    """The class of a failure to fetch what a node needs for a job, just now."""
-    denied = str(failure.get("code")).lower() in _DENIED
-    return (
-        FailureType.ACCESS_EXPIRED if denied and _is_over(job, time.time()) else FailureType.INPUT_UNAVAILABLE
-    )
+def failure_of_preparation(failure: Mapping[str, Any], expires: float | None) -> FailureType:
+    """The class of a failure to prepare a node, just now."""
+    code = str(failure.get("code")).lower()
+    if code in _DENIED and _is_over(expires, time.time()):
+        return FailureType.ACCESS_EXPIRED
+    return _BY_CODE.get(code, FailureType.SETUP_FAILED)
 
 
-def _is_over(job: JobRecord, at: float) -> bool:
+def _is_over(expires: float | None, at: float) -> bool:
     """Whether the nodes' signatures have expired by then."""
-    if job.settings["storage_identity"] is not None:
-        return False
-    return at - job.submitted_at >= float(job.settings["sas_lifetime"])
+    return expires is not None and at >= expires
+
+
+def with_requeues(record: TaskRecord, requeues: int) -> TaskRecord:
+    """A record with another count of how often its task was put back in the queue."""
+    return TaskRecord(
+        record.index,
+        record.status,
+        record.exit_code,
+        record.failure_type,
+        record.reason,
+        record.attempts,
+        requeues,
+        record.started_at,
+        record.ended_at,
+    )
 
 
 def moment(text: str | None) -> float | None:

@@ -24,6 +24,8 @@ class Part(msgspec.Struct, frozen=True):
     number: int
     """From 1, in the order of their making."""
     spans: list[Span]
+    expires: float | None = None
+    """When its nodes may no longer read and write its blobs, in seconds since the epoch; None for never."""
 
     @property
     def count(self) -> int:

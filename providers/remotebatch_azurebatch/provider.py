@@ -34,7 +34,7 @@ from remotebatch_azurebatch.properties import AzureBatchProperties, AzureBatchSe
 from remotebatch_azurebatch.service import batch_client, translated
 from remotebatch_azurebatch.submitter import Submitter
 from remotebatch_azurebatch.tasks import INPUTS_VARIABLE
-from remotebatch_azurebatch.watch import Watch, get_job
+from remotebatch_azurebatch.watch import Watch, get_job, part_ids
 
 _PAGE = 1000
 _NO_STREAM = frozenset(
@@ -141,8 +141,8 @@ class AzureBatchProvider(Provider):
     def read_result(self, job: JobRecord, index: int) -> bytes:
         """The result object of a task."""
         blob = self._store.read(layout.container(job), layout.result(job.task_id(index)))
-        if is_stale(blob, self._watch(job).task(index)):
-            raise FileNotFoundError(f"task {job.task_id(index)} has stored no result in its last attempt")
+        if is_stale(blob.modified, self._watch(job).task(index)):
+            raise _no_result(job, index)
         return blob.data
 
     def read_results(self, job: JobRecord, indices: Iterable[int]) -> Iterator[tuple[int, bytes | OSError]]:
@@ -152,17 +152,17 @@ class AzureBatchProvider(Provider):
         for index, found in zip(wanted, self._store.read_many(layout.container(job), names)):
             if isinstance(found, OSError):
                 yield index, found
-            elif is_stale(found, watch.task(index)):
-                yield (
-                    index,
-                    FileNotFoundError(f"task {job.task_id(index)} has stored no result in its last attempt"),
-                )
+            elif is_stale(found.modified, watch.task(index)):
+                yield index, _no_result(job, index)
             else:
                 yield index, found.data
 
     def save_result(self, job: JobRecord, index: int, to: Path) -> None:
         """Copy the result object of a task to a file, a piece at a time."""
-        self._store.download(layout.container(job), layout.result(job.task_id(index)), to)
+        container, name = layout.container(job), layout.result(job.task_id(index))
+        if is_stale(self._store.modified(container, name), self._watch(job).task(index)):
+            raise _no_result(job, index)
+        self._store.download(container, name, to)
 
     def read_command(self, job: JobRecord, index: int) -> list[str]:
         """The argument list of a task that is a command."""
@@ -176,6 +176,8 @@ class AzureBatchProvider(Provider):
         Where storing it failed, the node is asked after as well, as long as it is there.
         """
         watch = self._watch(job)
+        if not watch.task(index).status.final and watch.due <= time.monotonic():
+            watch.look()  # perhaps nobody else does
         status = watch.task(index).status
         if status is JobStatus.ACTIVE:
             return b""
@@ -204,6 +206,7 @@ class AzureBatchProvider(Provider):
     def abort(self, job: JobRecord, indices: Sequence[int] | None, reason: str) -> None:
         """End tasks: all of them with their Azure jobs, single ones each with a note of who asked."""
         watch = self._watch(job)
+        watch.find_parts()  # somebody else may have retried it
         if indices is None or len(set(indices)) == job.task_count:
             for part, _ in watch.parts():
                 azurejobs.terminate(self._client, part.azure_id(job.id), reason)
@@ -224,15 +227,13 @@ class AzureBatchProvider(Provider):
         failed = [task for task in map(watch.task, wanted) if task.status is JobStatus.FAILED]
         if not failed:
             return
-        self._store.delete_blobs(
-            layout.container(job), layout.ABORTS, {job.task_id(task.index) for task in failed}
-        )
+        self._store.delete_of_tasks(layout.container(job), {job.task_id(task.index) for task in failed})
         watch.add(self._submitter.retry(watch, failed))
 
     def delete(self, job: JobRecord) -> None:
         """End the job and remove all that is stored of it."""
-        for part, _ in self._watch(job).parts():
-            azurejobs.delete(self._client, part.azure_id(job.id))
+        for azure_id in part_ids(self._client, job.provider_job_id):
+            azurejobs.delete(self._client, azure_id)
         self._store.delete_container(layout.container(job))
         with self._lock:
             self._watches.pop(job.id, None)
@@ -277,10 +278,16 @@ class AzureBatchProvider(Provider):
         with self._lock:
             watch = self._watches.get(job.id)
             if watch is None:
+                self._forget_unused()
                 diagnosis = Diagnosis(self._client)
                 watch = Watch(self._client, job, self._given.poll_interval, diagnosis.of)
                 self._watches[job.id] = watch
             return watch
+
+    def _forget_unused(self) -> None:
+        """Drop what is known of jobs that nobody has a handle on any more."""
+        for job_id in self._watches.keys() - self.trackers.keys():
+            del self._watches[job_id]
 
     def _known_watch(self, job_id: str) -> Watch:
         with self._lock:
@@ -298,3 +305,7 @@ class AzureBatchProvider(Provider):
                 if error.status_code in _NO_STREAM:
                     return b""
                 raise
+
+
+def _no_result(job: JobRecord, index: int) -> FileNotFoundError:
+    return FileNotFoundError(f"task {job.task_id(index)} has stored no result in its last attempt")

@@ -31,6 +31,8 @@ _TIMEOUTS = {"connection_timeout": 10, "read_timeout": 100}  # seconds; the clie
 _SKEW = 300.0
 """Seconds that the clocks may differ before it is worth a word: both services refuse after 900."""
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
+BEING_DELETED = "containerbeingdeleted"
+"""Code, in lower case, of a refusal that lasts until a container of that name is gone."""
 
 
 def batch_client(account: BatchAccount) -> BatchClient:
@@ -62,7 +64,7 @@ def code_of(error: AzureError) -> str:
 def is_passing(error: AzureError) -> bool:
     """Whether the same call may succeed a moment later."""
     if isinstance(error, HttpResponseError):
-        return error.status_code in _BUSY
+        return error.status_code in _BUSY or code_of(error).lower() == BEING_DELETED
     return isinstance(error, (ServiceRequestError, ServiceResponseError))
 
 

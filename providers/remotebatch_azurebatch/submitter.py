@@ -29,7 +29,7 @@ from remotebatch_azurebatch.preflight import PoolFacts
 from remotebatch_azurebatch.program import pack_program
 from remotebatch_azurebatch.properties import AzureBatchSettings
 from remotebatch_azurebatch.tasks import INPUTS_VARIABLE, JobPlan
-from remotebatch_azurebatch.watch import Watch, get_job, list_parts, part_ids, why_ended
+from remotebatch_azurebatch.watch import Watch, get_job, list_parts, part_ids, terminate_reason, why_ended
 from remotebatch_kernel import inputs
 
 _INLINE = 6 * 1024
@@ -60,8 +60,8 @@ class Submitter:
         program = pack_program(submission.function) if submission.function else None
         small = inline(submission)
         azure_id = layout.first_part(submission.id)
+        self._store.make_container(container_name(azure_id))  # the first to tell whether storage answers
         try:
-            self._store.make_container(container_name(azure_id))  # the first to tell whether storage answers
             record = self._record(submission, settings)
             if program is not None:
                 self._store.put_object(layout.program_object(program.digest), program.data)
@@ -98,7 +98,7 @@ class Submitter:
             (part_of(number + place, attempts), pool)
             for place, (pool, attempts) in enumerate(by_pool.items())
         ]
-        return self._start(record, plan, parts, wait_for_quota=True)
+        return self._start(record, plan, parts, record.settings["wait_for_quota"])
 
     def read_command(self, record: JobRecord, index: int, small: str | None) -> list[str]:
         """The argument list of a command.
@@ -158,40 +158,52 @@ class Submitter:
     def _start(
         self, record: JobRecord, plan: JobPlan, parts: Sequence[tuple[Part, str]], wait_for_quota: bool
     ) -> list[tuple[Part, str]]:
-        """Make each part's job and add its tasks; one that ends before it has all is followed by another."""
-        waiting, started = list(parts), []
-        following = max(part.number for part, _ in parts) + 1
+        """Make each part's job and add its tasks; one that ends before it has all is followed by another.
+
+        :returns: the parts that were made, each with its pool.
+        """
+        started: list[tuple[Part, str]] = []
+        waiting = list(parts)
         while waiting:
-            part, pool_id = waiting.pop(0)
-            self._create(record, plan, part, pool_id, wait_for_quota)
-            started.append((part, pool_id))
-            indices = list(part.indices())
-            try:
-                azurejobs.add_tasks(
-                    self._client, part.azure_id(record.id), [plan.task(index) for index in indices[1:]]
-                )
-            except azurejobs.JobEnded as ended:
-                reason, _ = why_ended(record, get_job(self._client, record, part))
-                if reason is None:  # all that were added had ended already: the rest needs a job of its own
-                    attempts = part.attempts()
-                    rest = {
-                        index: attempts[index]
-                        for index in (record.index_of(task["id"]) for task in ended.tasks)
-                    }
-                    waiting.append((part_of(following, rest), pool_id))
-                    following += 1
+            # all have their jobs before any has all of its tasks: whoever looks knows what is to come
+            made = [(self._create(record, plan, part, pool, wait_for_quota), pool) for part, pool in waiting]
+            started += made
+            number = 1 + max(part.number for part, _ in started)
+            rests = [(rest, pool) for part, pool in made if (rest := self._fill(record, plan, part, started))]
+            waiting = [(part_of(number + place, rest), pool) for place, (rest, pool) in enumerate(rests)]
         return started
+
+    def _fill(
+        self, record: JobRecord, plan: JobPlan, part: Part, started: Sequence[tuple[Part, str]]
+    ) -> dict[int, int]:
+        """Add a part's tasks.
+
+        :returns: those that need a job of their own, since all that were added before them had ended: index
+            → attempts that the task had in earlier parts.
+        """
+        try:
+            azurejobs.add_tasks(self._client, part.azure_id(record.id), list(part.indices())[1:], plan.task)
+        except azurejobs.JobEnded as ended:
+            job = get_job(self._client, record, part)
+            if why_ended(record, job)[0] is None:
+                attempts = part.attempts()
+                return {index: attempts[index] for index in ended.indices}
+            for other, _ in started:  # somebody has aborted it, and may not have seen all of its jobs
+                azurejobs.terminate(self._client, other.azure_id(record.id), terminate_reason(job))
+        return {}
 
     def _create(
         self, record: JobRecord, plan: JobPlan, part: Part, pool_id: str, wait_for_quota: bool
-    ) -> None:
-        if azurejobs.create(self._client, plan.job(part, pool_id), wait_for_quota):
-            return
+    ) -> Part:
+        azure_id = part.azure_id(record.id)
+        if azurejobs.create(self._client, azure_id, lambda: plan.job(part, pool_id), wait_for_quota):
+            return plan.dated(part)
         there = metadata.part_in(get_job(self._client, record, part))
-        if there != part:  # else it is our own, and its answer was lost
+        if there.spans != part.spans:  # else it is our own, and its answer was lost
             raise ProviderError(
                 f"job {record.id} has just been changed from elsewhere: look at its status, and try again"
             )
+        return there
 
     def _undo(self, azure_id: str) -> None:
         """Remove all parts of a submission, and its container."""

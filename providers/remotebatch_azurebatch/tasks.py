@@ -10,6 +10,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from remotebatch.records import JobRecord
 from remotebatch.runtime import job_variables, task_variables
 from remotebatch_azurebatch import layout, metadata
@@ -23,15 +25,18 @@ _CALL_LINE = (
     f'runpy.run_path(os.environ["AZ_BATCH_JOB_PREP_WORKING_DIR"] + "/{node.PROGRAM}", run_name="__main__")\''
 )
 """Not through a shell, which an image need not have."""
-_COMMAND_LINE = (
-    f'/bin/sh -c \'mkdir -p JobOutput; files="$AZ_BATCH_JOB_PREP_WORKING_DIR/{node.FILES}"; '
-    'if [ -d "$files" ]; then cp -R "$files/." .; fi; eval "exec $REMOTEBATCH_COMMAND"\''
-)
+_COMMAND_LINE = "/bin/sh -c 'rm -rf JobOutput; mkdir -p JobOutput; {files}eval \"exec $REMOTEBATCH_COMMAND\"'"
+_COPY_FILES = f'cp -R "$AZ_BATCH_JOB_PREP_WORKING_DIR/{node.FILES}/." .; '
 INPUTS_VARIABLE = "REMOTEBATCH_INPUTS"
 """Variable with the inputs object as a ``data:`` URL, where it is small."""
+_AS_ROOT = {"autoUser": {"scope": "pool", "elevationLevel": "admin"}}
+"""In the container that is; as anybody else an image's programs may not write into its working directory."""
 _HIGHEST_PRIORITY = 1000
 _LONGEST_DISPLAY_NAME = 1024
 _FOREVER = "P10675199DT2H48M5.4775807S"
+_KEPT_ON_NODE = "PT6H"
+_PREPARATION_RETRIES = 2
+"""A node on which it fails gets no task of the job any more."""
 
 
 class JobPlan:
@@ -60,6 +65,8 @@ class JobPlan:
         self._program = program
         self._inputs = inline_inputs
         self._container_settings = self._run_in(registry_password)
+        files = _COPY_FILES if record.settings["input_files"] else ""
+        self._command_line = _CALL_LINE if program is not None else _COMMAND_LINE.format(files=files)
         self._commands: Mapping[int, Sequence[str]] = commands or {}
 
     def job(self, part: Part, pool_id: str) -> dict[str, Any]:
@@ -68,6 +75,8 @@ class JobPlan:
         That task is its job manager, for a job and its manager are made in one request.
         """
         record, settings = self.record, self._settings
+        self._access.renew()
+        part = self.dated(part)
         body: dict[str, Any] = {
             "id": part.azure_id(record.id),
             "displayName": record.name[:_LONGEST_DISPLAY_NAME],
@@ -88,18 +97,26 @@ class JobPlan:
             body["jobManagerTask"] = {**first, "killJobOnCompletion": False, "runExclusive": False}
         return body
 
+    def dated(self, part: Part) -> Part:
+        """The part with the time until which its nodes have access to its blobs."""
+        return msgspec.structs.replace(part, expires=self._access.expires)
+
     def task(self, index: int) -> dict[str, Any]:
         """One task."""
         settings, task_id = self._settings, self.record.task_id(index)
-        constraints: dict[str, Any] = {"maxTaskRetryCount": settings["max_retries"]}
+        constraints: dict[str, Any] = {
+            "maxTaskRetryCount": settings["max_retries"],
+            "retentionTime": _KEPT_ON_NODE,  # it is in Blob Storage by then; Azure would keep it a week
+        }
         if settings["time_constraint"] is not None:
             constraints["maxWallClockTime"] = duration(settings["time_constraint"])
         return {
             "id": task_id,
-            "commandLine": _COMMAND_LINE if self._program is None else _CALL_LINE,
+            "commandLine": self._command_line,
             "containerSettings": self._container_settings,
             "constraints": constraints,
             "requiredSlots": settings["vcpu_count"],
+            "userIdentity": _AS_ROOT,
             "environmentSettings": _variables(self._task_variables(index)),
             "outputFiles": self._output_files(task_id),
         }
@@ -113,7 +130,7 @@ class JobPlan:
             f"{JOB_OUTPUT}/**/*": layout.outputs(task_id),
         }
         if self._program is not None:
-            patterns[f"../{node.RESULT}"] = layout.result(task_id)
+            patterns[node.RESULT] = layout.result(task_id)
         container = layout.container(self.record)
         return [self._access.output_file(pattern, container, path) for pattern, path in patterns.items()]
 
@@ -151,11 +168,14 @@ class JobPlan:
                 resources.append(self._access.resource_file(container, layout.INPUTS, node.INPUTS))
         if not resources and self._settings["job_preparation"] is None:
             return None
+        expires = self._settings["storage_identity"] is None
+        retention = duration(self._settings["sas_lifetime"]) if expires else _FOREVER
         return {
             "commandLine": _shell(self._settings["job_preparation"] or "true"),
             "resourceFiles": resources,
             "waitForSuccess": True,
-            "constraints": {"retentionTime": _FOREVER},  # until the job is deleted: tasks may start late
+            # its directory stays for as long as tasks may start
+            "constraints": {"retentionTime": retention, "maxTaskRetryCount": _PREPARATION_RETRIES},
         }
 
     def _common_variables(self) -> dict[str, str]:

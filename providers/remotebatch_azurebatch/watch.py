@@ -1,7 +1,7 @@
 """What is known of a submission's tasks, kept fresh by as few and as small requests as will do.
 
-A look asks each of the submission's Azure jobs that is not done for the tasks that have changed since
-the look before: one page of a list, most often an empty one, however many tasks there are.
+A look asks each of the submission's Azure jobs that is not done for the tasks that have changed in the
+last seconds: one page of a list, most often a short one, however many tasks there are.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime, timedelta
 from typing import Any
 
 from azure.batch import BatchClient
@@ -19,12 +18,11 @@ from azure.batch import BatchClient
 from remotebatch.records import Changes, Counts, JobRecord, TaskRecord
 from remotebatch.status import FailureType, JobStatus
 from remotebatch_azurebatch import layout, metadata, outcome
+from remotebatch_azurebatch.part_watch import PartWatch
 from remotebatch_azurebatch.parts import Part
 from remotebatch_azurebatch.service import translated
 
 _PAGE = 1000
-_OVERLAP = 10.0
-"""Seconds before the last change seen from which is asked again: changes may come out of order."""
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 0.25, 15.0
 _SHARE_OF_AGE = 0.05
 """The interval grows with the time that has been watched: waiting adds a twentieth to that at most."""
@@ -42,12 +40,12 @@ class Watch:
         client: BatchClient,
         record: JobRecord,
         interval: float | None,
-        diagnose: Callable[[JobRecord, str, str], str | None],
+        diagnose: Callable[[JobRecord, Part, str], str | None],
     ) -> None:
         """Nothing is asked yet.
 
         :param interval: seconds between looks; None for what suits the job's age.
-        :param diagnose: asked, with Azure job and pool, why nothing happens.
+        :param diagnose: asked, with a part and its pool, why nothing happens.
         """
         self.record = record
         self.due = 0.0
@@ -55,9 +53,12 @@ class Watch:
         self._client = client
         self._interval = interval
         self._diagnose = diagnose
-        self._parts: list[_WatchedPart] | None = None
+        self._parts: list[PartWatch] | None = None
         self._tasks: dict[int, TaskRecord] = {}
         self._changed_at: dict[int, int] = {}  # index → number of the look that brought its last change
+        self._put_back: dict[int, int] = {}  # index → how often it was, by what was seen of it
+        self._left_out: set[int] = set()  # tasks that no part has
+        self._settled: set[int] = set()  # … and that are known never to have been added
         self._looks = 0
         self._end_expected = False
         self._watched_since = self._last_change = time.monotonic()
@@ -70,16 +71,13 @@ class Watch:
         """
         with self._lock:
             if self._parts is None or self.is_done:
-                self._find_parts()
+                self.find_parts()
             self._looks += 1
-            before = len(self._changed_at), max(self._changed_at.values(), default=0)
             for part in self._parts or ():
                 if not part.is_done:
                     self._look_at(part)
-            now = time.monotonic()
-            if (len(self._changed_at), max(self._changed_at.values(), default=0)) != before:
-                self._last_change = now
-            self.due = now + self._pause(now)
+            self._look_for_the_rest()
+            self.due = time.monotonic() + self._pause()
 
     def changes(self, cursor: str) -> Changes | None:
         """What has changed since a cursor; None if nothing has."""
@@ -103,8 +101,8 @@ class Watch:
         with self._lock:
             known = self._parts or []
             for part, pool_id in parts:
-                known = self._parts_with(known, _WatchedPart(part, self.record, pool_id))
-            self._parts = known
+                known = self._parts_with(known, PartWatch(part, self.record, pool_id))
+            self._know(known)
             self.hasten()
 
     def task(self, index: int) -> TaskRecord:
@@ -118,7 +116,7 @@ class Watch:
         """The submission's parts, each with its pool."""
         with self._lock:
             if self._parts is None:
-                self._find_parts()
+                self.find_parts()
             return [(watched.part, watched.pool_id) for watched in self._parts or ()]
 
     def counts(self) -> Counts:
@@ -151,31 +149,39 @@ class Watch:
     @property
     def is_done(self) -> bool:
         """Whether every task is known to have ended."""
-        return self._parts is not None and all(part.is_done for part in self._parts)
+        return self._parts is not None and not self._left_out and all(part.is_done for part in self._parts)
 
     # -- within -----------------------------------------------------------------------------
 
-    def _pause(self, now: float) -> float:
-        if any(part.has_more for part in self._parts or ()):
-            return 0.0
+    def _pause(self) -> float:
         if self._interval is not None:
             return self._interval
-        age = now - self._watched_since
+        age = time.monotonic() - self._watched_since
         return min(max(age * _SHARE_OF_AGE, _SHORTEST_INTERVAL), _LONGEST_INTERVAL)
 
-    def _find_parts(self) -> None:
-        known = {watched.part.number: watched for watched in self._parts or ()}
-        found: list[_WatchedPart] = []
-        for job in list_parts(self._client, self.record):
-            part = metadata.part_in(job)
-            fresh = _WatchedPart(part, self.record, (job.get("poolInfo") or {}).get("poolId") or "")
-            found = self._parts_with(found, known.get(part.number) or fresh)
-        if not found:
-            raise layout.no_job(self.record.id)
-        self._parts = found
+    def find_parts(self) -> None:
+        """Ask for the submission's parts: some may have been added, by whoever.
+
+        :raises JobNotFound: if there are none.
+        """
+        with self._lock:
+            known = {watched.part.number: watched for watched in self._parts or ()}
+            found: list[PartWatch] = []
+            for job in list_parts(self._client, self.record):
+                part = metadata.part_in(job)
+                fresh = PartWatch(part, self.record, (job.get("poolInfo") or {}).get("poolId") or "")
+                found = self._parts_with(found, known.get(part.number) or fresh)
+            if not found:
+                raise layout.no_job(self.record.id)
+            self._know(found)
+
+    def _know(self, parts: list[PartWatch]) -> None:
+        self._parts = parts
+        of_parts = {index for watched in parts for index in watched.attempts}
+        self._left_out = set(range(self.record.task_count)) - of_parts - self._settled
 
     @staticmethod
-    def _parts_with(parts: list[_WatchedPart], new: _WatchedPart) -> list[_WatchedPart]:
+    def _parts_with(parts: list[PartWatch], new: PartWatch) -> list[PartWatch]:
         """The parts in order; what a later one has is no longer any of the earlier ones' business."""
         ordered = sorted([*parts, new], key=lambda watched: watched.part.number)
         for position, watched in enumerate(ordered):
@@ -183,109 +189,80 @@ class Watch:
                 watched.lose(later.part)
         return ordered
 
-    def _look_at(self, part: _WatchedPart) -> None:
-        self._read_page(part)
-        now = time.monotonic()
-        if part.is_done or part.has_more:
-            return
-        patience = _STALLED if not self._end_expected else _SOON
-        if now - max(self._last_change, part.examined) > patience:
-            part.examined = now
+    def _look_at(self, part: PartWatch) -> None:
+        with querying(self.record):
+            for record in part.changes(self._client):
+                self._take(record, part)
+        if not part.is_done and self._is_patience_over(part.examined):
+            part.examined = time.monotonic()
             self._examine(part)
 
-    def _read_page(self, part: _WatchedPart) -> None:
-        with querying(self.record):
-            found = list(part.next_page(self._client))
-        for record in found:
-            self._take(record)
+    def _is_patience_over(self, examined: float) -> bool:
+        """Whether nothing has changed for so long that it is worth finding out why."""
+        patience = _SOON if self._end_expected else _STALLED
+        return time.monotonic() - max(self._last_change, examined) > patience
 
-    def _take(self, record: TaskRecord) -> None:
-        if self._tasks.get(record.index) != record:
+    def _take(self, record: TaskRecord, part: PartWatch | None = None) -> None:
+        known = self._tasks.get(record.index)
+        requeues = max(record.requeues, self._put_back.get(record.index, 0))
+        if requeues != record.requeues:
+            record = outcome.with_requeues(record, requeues)
+        if known != record:
             self._tasks[record.index] = record
             self._changed_at[record.index] = self._looks
+            self._last_change = time.monotonic()
+        if part is not None:
+            part.note(record)
 
-    def _examine(self, part: _WatchedPart) -> None:
+    def _examine(self, part: PartWatch) -> None:
         """Nothing has changed for long: find out whether the Azure job still lives, and what it waits for."""
         job = get_job(self._client, self.record, part.part)
         if str(job["state"]).lower() == "completed":
-            self._read_page(part)  # what changed between the last page and its end
-            while part.has_more:
-                self._read_page(part)
+            with querying(self.record):
+                for record in part.all(self._client):
+                    self._take(record, part)
             for index in part.open_tasks():
-                self._take(never_ran(self.record, index, part.attempts[index], job))
-                part.finished.add(index)
+                self._take(never_ran(self.record, index, part.attempts[index], job), part)
             return
-        reason = self._diagnose(self.record, part.azure_id, part.pool_id)
+        self._take_back(part)
+        reason = self._diagnose(self.record, part.part, part.pool_id)
         for index in part.open_tasks():
             known = self._tasks.get(index) or TaskRecord(index, attempts=part.attempts[index] + 1)
             if known.status is JobStatus.ACTIVE:
-                self._take(outcome.with_outcome(known, JobStatus.ACTIVE, reason=reason))
+                self._take(outcome.with_outcome(known, JobStatus.ACTIVE, reason=reason), part)
 
+    def _take_back(self, part: PartWatch) -> None:
+        """Hear of tasks that wait again, as their node was lost: no list of what does not wait has them.
 
-class _WatchedPart:
-    """One Azure job, and how far its tasks have been heard of."""
-
-    def __init__(self, part: Part, record: JobRecord, pool_id: str) -> None:
-        self.part = part
-        self.azure_id = part.azure_id(record.id)
-        self.pool_id = pool_id
-        self.attempts = part.attempts()
-        self.finished: set[int] = set()
-        self.examined = time.monotonic()
-        self._record = record
-        self._since: str | None = None  # time of the last change in a list that was read to its end
-        self._newest = ""
-        self._next: str | None = None  # the rest of a list under way
-        self._recent: dict[str, str] = {}  # task id → time of its last change, as far as it may be told again
-
-    @property
-    def is_done(self) -> bool:
-        return len(self.finished) >= len(self.attempts)
-
-    @property
-    def has_more(self) -> bool:
-        """Whether the list goes on, so that the next look must not wait."""
-        return self._next is not None
-
-    def open_tasks(self) -> list[int]:
-        return [index for index in self.attempts if index not in self.finished]
-
-    def lose(self, later: Part) -> None:
-        for span in later.spans:
-            for index in range(span.start, span.stop):
-                self.attempts.pop(index, None)
-                self.finished.discard(index)
-
-    def next_page(self, client: BatchClient) -> Iterator[TaskRecord]:
-        """Read one page of what has changed."""
-        wanted = "state ne 'active'"
-        if self._since is not None:
-            wanted += f" and stateTransitionTime ge datetime'{self._since}'"
-        pages = client.list_tasks(
-            self.azure_id,
-            select=["id", "state", "stateTransitionTime", "executionInfo"],
-            filter=wanted,
-            max_results=_PAGE,
-        ).by_page(continuation_token=self._next)
-        page = next(pages, iter(()))
-        for task in page:
-            yield from self._read(task)
-        self._next = pages.continuation_token  # type: ignore[attr-defined]
-        if self._next is None and self._newest:
-            self._since = _earlier(self._newest, _OVERLAP)
-            self._recent = {key: at for key, at in self._recent.items() if at >= self._since}
-
-    def _read(self, task: Mapping[str, Any]) -> Iterator[TaskRecord]:
-        changed = task["stateTransitionTime"]
-        self._newest = max(self._newest, changed)
-        index = self._record.index_of(task["id"])
-        if self._recent.get(task["id"]) == changed or index not in self.attempts:
+        Azure counts of them only those that a user has had put back.
+        """
+        started = {
+            index: task.started_at
+            for index in part.open_tasks()
+            if (task := self._tasks.get(index)) is not None and task.started_at is not None
+        }
+        if not started:
             return
-        self._recent[task["id"]] = changed
-        record = outcome.task_record(self._record, index, self.attempts[index], task)
-        if record.status.final:
-            self.finished.add(index)
-        yield record
+        with querying(self.record):
+            waiting = list(part.put_back(self._client, min(started.values())))
+        for record in waiting:
+            known = self._tasks.get(record.index)
+            if known is not None and known.status is JobStatus.RUNNING:
+                self._put_back[record.index] = max(known.requeues + 1, record.requeues)
+                self._take(record, part)
+
+    def _look_for_the_rest(self) -> None:
+        """Tasks that are in no part were never added, unless a part is still to come."""
+        if not self._left_out or not all(part.is_done for part in self._parts or ()):
+            return
+        if self._is_patience_over(self._last_change):
+            self.find_parts()
+            first = (self._parts or [])[0]
+            job = get_job(self._client, self.record, first.part)
+            self._settled |= self._left_out
+            for index in self._left_out:
+                self._take(never_ran(self.record, index, 0, job))
+            self._left_out = set()
 
 
 def list_parts(client: BatchClient, record: JobRecord) -> list[Mapping[str, Any]]:
@@ -333,9 +310,14 @@ def never_ran(record: JobRecord, index: int, earlier_attempts: int, job: Mapping
     return outcome.with_outcome(known, failure_type=failure, reason=reason)
 
 
+def terminate_reason(job: Mapping[str, Any]) -> str:
+    """Azure's own word for why a job has ended; empty if it goes on."""
+    return str((job.get("executionInfo") or {}).get("terminateReason") or "")
+
+
 def why_ended(record: JobRecord, job: Mapping[str, Any]) -> tuple[FailureType | None, str | None]:
     """Why an Azure job was ended from outside; None if it ended by itself."""
-    reason = (job.get("executionInfo") or {}).get("terminateReason") or ""
+    reason = terminate_reason(job)
     if reason.lower() in ("", "alltaskscomplete"):
         return None, None
     if reason.lower() == "maxwallclocktimeexpiry":
@@ -346,8 +328,3 @@ def why_ended(record: JobRecord, job: Mapping[str, Any]) -> tuple[FailureType | 
     if reason.startswith("aborted by remotebatch"):
         return FailureType.ABORTED, reason
     return FailureType.ABORTED, f"the job was ended at Azure, not by remotebatch: {reason}"
-
-
-def _earlier(moment: str, seconds: float) -> str:
-    whole = datetime.fromisoformat(moment.partition(".")[0].rstrip("Z"))
-    return f"{(whole - timedelta(seconds=seconds)).isoformat()}Z"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from remotebatch import Command, SubmissionEnvironment
@@ -50,13 +52,14 @@ def test_watching_and_collecting(many: SubmissionEnvironment, capsys: pytest.Cap
 
 
 def test_a_tick_is_one_page_of_what_has_changed(many: SubmissionEnvironment) -> None:
-    array = many.map_submit(lambda number: number, range(3))
-    array.wait(TIMEOUT)
-    provider, record = many._provider, array._tracker.record
-    watch = provider._watch(record)  # type: ignore[attr-defined]
-    watch.look()
-    (part,) = watch._parts
-    part.finished.clear()  # as if they were still going on
+    def sleep(_: int) -> None:
+        import time
+
+        time.sleep(60)
+
+    array = many.map_submit(sleep, range(120))
+    provider: Any = many._provider
+    watch = provider._watch(array._tracker.record)
     with counted() as looking:
         for _ in range(5):
             watch.look()
