@@ -17,7 +17,7 @@ test: $(VENV)/.test lint docs
 	tests/services/azurite.sh start
 	tests/services/keyring.sh start
 	tests/services/azure_clients.sh start
-	$(BIN)/pytest; status=$$?; tests/services/docker.sh stop; exit $$status
+	$(BIN)/pytest --numprocesses 3 --dist loadfile; status=$$?; tests/services/docker.sh stop; exit $$status
 
 bench: $(VENV)/.bench
 	$(BIN)/python tests/benchmarks/run.py
