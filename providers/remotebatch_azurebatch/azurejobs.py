@@ -17,7 +17,12 @@ from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from azure.batch import BatchClient
-from azure.batch.models import BatchJobCreateOptions, BatchTaskGroup
+from azure.batch.models import (
+    BatchAllTasksCompleteMode,
+    BatchJobCreateOptions,
+    BatchJobUpdateOptions,
+    BatchTaskGroup,
+)
 from azure.core.exceptions import (
     HttpResponseError,
     ResourceNotFoundError,
@@ -129,6 +134,17 @@ def add_tasks(
         left = [index for index in left if task(index)["id"] not in there]
     if left:
         raise JobEnded(left)
+
+
+def let_end(client: BatchClient, azure_id: str) -> None:
+    """Have an Azure job end as soon as its tasks have, as it may be now that it has them all."""
+    doing = f"job {azure_id!r} cannot be changed"
+    change = BatchJobUpdateOptions(all_tasks_complete_mode=BatchAllTasksCompleteMode.TERMINATE_JOB)
+    try:
+        _insist(lambda: client.update_job(azure_id, change), doing)
+    except HttpResponseError as error:
+        if code_of(error).lower() not in _ENDED:
+            raise explain(error, doing) from error
 
 
 def terminate(client: BatchClient, azure_id: str, reason: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import logging
 import os
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -15,7 +16,7 @@ import msgspec
 from azure.batch import BatchClient
 
 from remotebatch.conventions import container_name
-from remotebatch.errors import ProviderError
+from remotebatch.errors import CannotSend, ProviderError
 from remotebatch.job import user_at_host
 from remotebatch.kernel_archive import kernel_digest
 from remotebatch.provider import Submission
@@ -32,6 +33,8 @@ from remotebatch_azurebatch.tasks import INPUTS_VARIABLE, JobPlan
 from remotebatch_azurebatch.watch import Watch, get_job, list_parts, part_ids, terminate_reason, why_ended
 from remotebatch_kernel import inputs
 
+_LONGEST_COMMAND = 120_000
+"""Bytes; Linux takes 128 KiB of one variable."""
 _INLINE = 6 * 1024
 """Bytes of inputs that travel in the Azure job itself rather than in a blob."""
 _log = logging.getLogger("remotebatch")
@@ -58,6 +61,7 @@ class Submitter:
         settings = submission.settings
         assert isinstance(settings, AzureBatchSettings)
         program = pack_program(submission.function) if submission.function else None
+        commands = _commands(submission) if program is None else None
         small = inline(submission)
         azure_id = layout.first_part(submission.id)
         self._store.make_container(container_name(azure_id))  # the first to tell whether storage answers
@@ -67,7 +71,6 @@ class Submitter:
                 self._store.put_object(layout.program_object(program.digest), program.data)
             if small is None:
                 self._store.write(layout.container(record), layout.INPUTS, submission.inputs.write_to)
-            commands = _commands(submission) if program is None else None
             digest = program.digest if program else None
             plan = self._plan(record, digest, small, commands)
             return record, self._start(record, plan, deal(record.task_count, pools), settings.wait_for_quota)
@@ -165,11 +168,18 @@ class Submitter:
         started: list[tuple[Part, str]] = []
         waiting = list(parts)
         while waiting:
+            # one that follows a job which ended too early must not do the same
+            ends = not started
             # all have their jobs before any has all of its tasks: whoever looks knows what is to come
-            made = [(self._create(record, plan, part, pool, wait_for_quota), pool) for part, pool in waiting]
+            made = [
+                (self._create(record, plan, part, pool, ends, wait_for_quota), pool) for part, pool in waiting
+            ]
             started += made
             number = 1 + max(part.number for part, _ in started)
             rests = [(rest, pool) for part, pool in made if (rest := self._fill(record, plan, part, started))]
+            if not ends:
+                for part, _ in made:
+                    azurejobs.let_end(self._client, part.azure_id(record.id))
             waiting = [(part_of(number + place, rest), pool) for place, (rest, pool) in enumerate(rests)]
         return started
 
@@ -193,10 +203,10 @@ class Submitter:
         return {}
 
     def _create(
-        self, record: JobRecord, plan: JobPlan, part: Part, pool_id: str, wait_for_quota: bool
+        self, record: JobRecord, plan: JobPlan, part: Part, pool_id: str, ends: bool, wait_for_quota: bool
     ) -> Part:
         azure_id = part.azure_id(record.id)
-        if azurejobs.create(self._client, azure_id, lambda: plan.job(part, pool_id), wait_for_quota):
+        if azurejobs.create(self._client, azure_id, lambda: plan.job(part, pool_id, ends), wait_for_quota):
             return plan.dated(part)
         there = metadata.part_in(get_job(self._client, record, part))
         if there.spans != part.spans:  # else it is our own, and its answer was lost
@@ -250,7 +260,14 @@ def _commands(submission: Submission) -> dict[int, list[str]]:
     buffer = io.BytesIO()
     submission.inputs.write_to(buffer)
     spans = inputs.read_span(inputs.as_url(buffer.getvalue()), 0, submission.inputs.count)
-    return {index: list(args) for index, (args, _) in enumerate(spans)}
+    commands = {index: list(args) for index, (args, _) in enumerate(spans)}
+    for index, argv in commands.items():
+        if len(shlex.join(argv).encode()) > _LONGEST_COMMAND:
+            raise CannotSend(
+                f"command {index} has over {_LONGEST_COMMAND:,} bytes, more than a program may be given: put "
+                "what is long into an input file"
+            )
+    return commands
 
 
 def _password(registry: Mapping[str, Any] | None) -> str | None:

@@ -69,10 +69,12 @@ class JobPlan:
         self._command_line = _CALL_LINE if program is not None else _COMMAND_LINE.format(files=files)
         self._commands: Mapping[int, Sequence[str]] = commands or {}
 
-    def job(self, part: Part, pool_id: str) -> dict[str, Any]:
+    def job(self, part: Part, pool_id: str, ends_by_itself: bool = True) -> dict[str, Any]:
         """An Azure job with its first task, so that it is never empty and may end by itself at any time.
 
         That task is its job manager, for a job and its manager are made in one request.
+
+        :param ends_by_itself: whether it ends as soon as its tasks have.
         """
         record, settings = self.record, self._settings
         self._access.renew()
@@ -82,7 +84,7 @@ class JobPlan:
             "displayName": record.name[:_LONGEST_DISPLAY_NAME],
             "priority": round(settings["job_priority"] * _HIGHEST_PRIORITY),
             "poolInfo": {"poolId": pool_id},
-            "onAllTasksComplete": "terminatejob",
+            "onAllTasksComplete": "terminatejob" if ends_by_itself else "noaction",
             "commonEnvironmentSettings": _variables(self._common_variables()),
             "metadata": self._metadata(part),
         }

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from azure.identity import DefaultAzureCredential
 
-from remotebatch import InvalidSetting, SubmissionEnvironment
+from remotebatch import CannotSend, Command, InvalidSetting, SubmissionEnvironment
 from remotebatch.provider import Submission
 from remotebatch.records import JobRecord
 from remotebatch.status import JobType
@@ -176,3 +176,8 @@ def plan_of(environment: SubmissionEnvironment, gpu_count: int = 0, **settings: 
     signer = provider._submitter._signer
     access = Access(provider.connection.storage, signer, 3600.0, chosen.storage_identity)
     return JobPlan(record, access, program="0" * 64, inline_inputs=None, registry_password=None)
+
+
+def test_a_command_that_is_too_long_is_refused(processes: SubmissionEnvironment) -> None:
+    with pytest.raises(CannotSend, match=r"command 1 has over 120,000 bytes"):
+        processes.map_submit([Command(["true"]), Command(["echo", "x" * 200_000])])
