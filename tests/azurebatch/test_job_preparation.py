@@ -490,8 +490,8 @@ def test_release_is_made_up_for_after_the_death_of_the_service(
     wait_for(lambda: statuses(client, releasing.id)[0].job_release_task_execution_info)
     disable_job(client, waiting.id)
     emulator.kill()
+    emulator.restart()  # what the killed service left has ended by then
     gate.open()
-    emulator.restart()
     assert statuses(client, waiting.id)[0].as_dict() == before
     terminate_job(client, waiting.id)
     wait_for_job(client, releasing.id)

@@ -66,7 +66,8 @@ def test_an_environment_asks_and_saves(desktop: Machine, emulator: Emulator) -> 
         terminal.answer("Sign in to Azure with")
         answer_batch(terminal, emulator)
         answer_storage(terminal, emulator)
-        terminal.answer("Save connection in the keyring?", "y")
+        terminal.expect("Save connection in the keyring?")
+        terminal.type("y")
         terminal.expect("Saved in the keyring. 'remotebatch logout' removes it.")
         terminal.expect("dialog devbatchaccount")
         assert terminal.end() == 0
@@ -81,7 +82,8 @@ def test_new_asks_though_there_are_credentials(
         terminal.answer("Sign in to Azure with")
         answer_batch(terminal, emulator)
         answer_storage(terminal, emulator)
-        terminal.answer("Save connection in the keyring?", "n")
+        terminal.expect("Save connection in the keyring?")
+        terminal.type("n")
         terminal.expect("dialog devbatchaccount")
         terminal.expect("dialog devbatchaccount")  # the next environment takes what was just entered
         terminal.expect("Sign in to Azure with")
@@ -97,7 +99,8 @@ def test_a_keyring_that_does_not_open_is_no_hindrance(server: Machine, emulator:
         terminal.answer("Sign in to Azure with")
         answer_batch(terminal, emulator)
         answer_storage(terminal, emulator)
-        terminal.answer("Save connection in the keyring?", "y")
+        terminal.expect("Save connection in the keyring?")
+        terminal.type("y")
         terminal.expect("Not saved: the keyring cannot be written (NoKeyringError")
         terminal.expect("dialog devbatchaccount")
         assert terminal.end() == 0
