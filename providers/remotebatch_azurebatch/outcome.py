@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from remotebatch import classification
 from remotebatch.records import JobRecord, TaskRecord
 from remotebatch.status import FailureType, JobStatus
@@ -80,8 +82,13 @@ def _ended(job: JobRecord, record: TaskRecord, info: Mapping[str, Any], expires:
     code = str(failure.get("code") or "").lower()
     if not code and str(info.get("result") or "success").lower() == "success":
         return with_outcome(record, JobStatus.SUCCEEDED)
-    if code == ENDED:
-        return _stopped(job, record, failure)
+    was_ended = code == ENDED or record.exit_code in (_KILLED, exit_codes.TERMINATED)
+    if was_ended and _ran_too_long(job, record, failure):
+        limit = job.settings["time_constraint"]
+        reason = f"it ran longer than its time_constraint of {limit:g} s"
+        return with_outcome(record, failure_type=FailureType.TIMED_OUT, reason=reason)
+    if code == ENDED:  # by somebody: the job or a note tells by whom
+        return with_outcome(record, reason=describe_failure(failure))
     if code == _NO_PROGRAM and job.function is None:
         return with_outcome(
             record,
@@ -105,13 +112,14 @@ def _exited(job: JobRecord, record: TaskRecord) -> TaskRecord:
     return with_outcome(record, JobStatus.FAILED, *classification.of_command(record.exit_code))
 
 
-def _stopped(job: JobRecord, record: TaskRecord, failure: Mapping[str, Any]) -> TaskRecord:
-    """Ended from outside: by its own time limit, or by somebody, and the job or a note tells by whom."""
+def _ran_too_long(job: JobRecord, record: TaskRecord, failure: Mapping[str, Any]) -> bool:
+    """Whether a task was ended for its time limit: Azure says so in words alone, if it does."""
     limit = job.settings["time_constraint"]
-    if limit is not None and _TIME_IS_UP in describe_failure(failure):
-        reason = f"it ran longer than its time_constraint of {limit:g} s"
-        return with_outcome(record, failure_type=FailureType.TIMED_OUT, reason=reason)
-    return with_outcome(record, reason=describe_failure(failure))
+    if limit is None:
+        return False
+    if _TIME_IS_UP in describe_failure(failure):
+        return True
+    return bool(record.started_at and record.ended_at and record.ended_at - record.started_at >= limit)
 
 
 def out_of_memory(record: TaskRecord) -> TaskRecord:
@@ -149,16 +157,12 @@ def with_outcome(
     exit_code: int | None = None,
 ) -> TaskRecord:
     """A record with what is known of its end."""
-    return TaskRecord(
-        record.index,
-        status,
-        record.exit_code if exit_code is None else exit_code,
-        failure_type,
-        reason,
-        record.attempts,
-        record.requeues,
-        record.started_at,
-        record.ended_at,
+    return msgspec.structs.replace(
+        record,
+        status=status,
+        failure_type=failure_type,
+        reason=reason,
+        exit_code=record.exit_code if exit_code is None else exit_code,
     )
 
 
@@ -173,21 +177,6 @@ def failure_of_preparation(failure: Mapping[str, Any], expires: float | None) ->
 def _is_over(expires: float | None, at: float) -> bool:
     """Whether the nodes' signatures have expired by then."""
     return expires is not None and at >= expires
-
-
-def with_requeues(record: TaskRecord, requeues: int) -> TaskRecord:
-    """A record with another count of how often its task was put back in the queue."""
-    return TaskRecord(
-        record.index,
-        record.status,
-        record.exit_code,
-        record.failure_type,
-        record.reason,
-        record.attempts,
-        requeues,
-        record.started_at,
-        record.ended_at,
-    )
 
 
 def moment(text: str | None) -> float | None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
+import msgspec
 from azure.batch import BatchClient
 
 from remotebatch.records import Changes, Counts, JobRecord, TaskRecord
@@ -206,7 +207,7 @@ class Watch:
         known = self._tasks.get(record.index)
         requeues = max(record.requeues, self._put_back.get(record.index, 0))
         if requeues != record.requeues:
-            record = outcome.with_requeues(record, requeues)
+            record = msgspec.structs.replace(record, requeues=requeues)
         if known != record:
             self._tasks[record.index] = record
             self._changed_at[record.index] = self._looks
