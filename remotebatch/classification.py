@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ _BY_EXIT_CODE = {
     exit_codes.OUT_OF_MEMORY: FailureType.OUT_OF_MEMORY,
     exit_codes.SETUP_FAILED: FailureType.SETUP_FAILED,
 }
+_SIGNAL_BASE = 128
 _BY_FAILURE = {failure.value: code for code, failure in reversed(_BY_EXIT_CODE.items())}
 
 
@@ -41,7 +43,7 @@ def by_exit_code(exit_code: int | None) -> Failure:
     if exit_code == exit_codes.USER_EXCEPTION:  # a function that raises has its exception stored
         reason = f"exit code {exit_code} before a result was stored; the error log may tell why"
         return Failure(FailureType.NON_ZERO_EXIT, reason)
-    meaning = exit_codes.MEANINGS.get(exit_code or 0)
+    meaning = exit_codes.MEANINGS.get(exit_code or 0) or _signal(exit_code)
     reason = f"exit code {exit_code}" + (f": {meaning}" if meaning else "")
     return Failure(_BY_EXIT_CODE.get(exit_code or 0, FailureType.NON_ZERO_EXIT), reason)
 
@@ -49,8 +51,17 @@ def by_exit_code(exit_code: int | None) -> Failure:
 def of_command(exit_code: int | None) -> Failure:
     """Why a command failed."""
     missing = {exit_codes.PROGRAM_NOT_FOUND, exit_codes.NOT_EXECUTABLE}
-    meaning = f": {exit_codes.MEANINGS[exit_code]}" if exit_code is not None and exit_code in missing else ""
-    return Failure(FailureType.NON_ZERO_EXIT, f"the command ended with exit code {exit_code}{meaning}")
+    meaning = exit_codes.MEANINGS[exit_code] if exit_code in missing else _signal(exit_code)
+    reason = f"the command ended with exit code {exit_code}" + (f": {meaning}" if meaning else "")
+    return Failure(FailureType.NON_ZERO_EXIT, reason)
+
+
+def _signal(exit_code: int | None) -> str | None:
+    """The signal that an exit code tells of, as shells and containers have it."""
+    try:
+        return f"killed by {signal.Signals((exit_code or 0) - _SIGNAL_BASE).name}"
+    except ValueError:
+        return None
 
 
 def exit_code_of(failure_type: str) -> int | None:

@@ -33,6 +33,8 @@ class Command:
             if not isinstance(word, (str, os.PathLike)):
                 raise CannotSend(f"Command word {position} is {word!r}: only strings and paths can be sent")
             words.append(os.fspath(word))
+            if "\0" in words[-1] or not words[0]:
+                raise CannotSend(f"Command word {position} is {word!r}, which no program can be given")
         object.__setattr__(self, "argv", tuple(words))
 
     @property

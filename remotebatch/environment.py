@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -129,6 +130,8 @@ class SubmissionEnvironment:
 
         :param type: only jobs of this type.
         """
+        if type not in (None, *JobType, *(kind.value for kind in JobType)):
+            raise InvalidSetting(f"type={type!r}: expected 'Single', 'Array' or None")
         wanted = None if type is None else JobType(type)
         return [
             self._attach(listing.record, listing.finished)
@@ -163,6 +166,10 @@ class SubmissionEnvironment:
     ) -> Tracker:
         if not callable(function):
             raise CannotSend(f"{function!r} is no function and no Command")
+        if inspect.iscoroutinefunction(function):
+            raise CannotSend(
+                f"{function!r} is a coroutine function: send a function that calls asyncio.run on it"
+            )
         definitions = self._settings.include_definitions
         packed = pack_function(function, initializer, definitions)
         inputs = pack_inputs(function, elements, definitions)

@@ -57,6 +57,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         _check_text("name", self.name or "", "it")
         for name, source in self.input_files.items():
             _check_input_file(name, source)
+        _check_places(self.input_files)
 
     @property
     def time_constraint_seconds(self) -> float | None:
@@ -139,6 +140,19 @@ def _check_text(setting: str, text: str, what: str) -> None:
     """Refuse what no environment variable and no file name can hold."""
     if "\0" in text or (not text.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in text)):
         raise ValueError(f"{setting}: {what} has a null character or half a surrogate pair in it")
+
+
+def _check_places(input_files: Mapping[str, Any]) -> None:
+    """Refuse files that cannot all be there: two of one name, or one where another has a directory."""
+    places: dict[Path, str] = {}
+    for name in input_files:
+        if Path(name) in places:
+            raise ValueError(f"input_files: {places[Path(name)]!r} and {name!r} are the same place")
+        places[Path(name)] = name
+    for path, name in places.items():
+        for parent in path.parents:
+            if parent in places:
+                raise ValueError(f"input_files: {places[parent]!r} is a file, so {name!r} cannot lie in it")
 
 
 def _check_input_file(name: str, source: Any) -> None:

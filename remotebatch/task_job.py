@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -64,6 +65,16 @@ class TaskJob(Job):
     def requeues(self) -> int:
         """How often the task was queued again because what ran it went away."""
         return self._task().requeues
+
+    @property
+    def started_at(self) -> datetime | None:
+        """When the current attempt began to run (UTC); None if it has not."""
+        return moment(self._task().started_at)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ended (UTC); None if it has not."""
+        return moment(self._task().ended_at)
 
     # -- streams ----------------------------------------------------------------------------
 

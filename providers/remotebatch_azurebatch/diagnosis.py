@@ -32,7 +32,8 @@ class Diagnosis:
         """
         azure_id = part.azure_id(record.id)
         try:
-            with translated(f"pool {pool_id!r} cannot be read"):
+            gone = ProviderError(f"pool {pool_id!r} has been deleted: make it again, or abort the job")
+            with translated(f"pool {pool_id!r} cannot be looked at", gone):
                 pool = self._client.get_pool(pool_id)
             nodes = (pool.get("currentDedicatedNodes") or 0) + (pool.get("currentLowPriorityNodes") or 0)
             failures = self._failed_preparations(azure_id)
@@ -47,7 +48,7 @@ class Diagnosis:
                 azurejobs.terminate(self._client, azure_id, f"{kind}: {reason}"[:_LONGEST_REASON])
             return reason
         except ProviderError as error:  # it is but a look: the job is no worse for it
-            return f"its pool {pool_id!r} could not be looked at: {error}"
+            return str(error)
 
     def _failed_preparations(self, azure_id: str) -> list[Mapping[str, Any]]:
         """Why nodes could not be prepared; none as long as any could be, or is being tried."""

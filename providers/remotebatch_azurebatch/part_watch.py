@@ -29,6 +29,8 @@ class PartWatch:
         self.pool_id = pool_id
         self.attempts = part.attempts()
         """Index → attempts in earlier parts, of the tasks that no later part has."""
+        self.ended: Mapping[str, Any] | None = None
+        """The Azure job, if it was seen to have ended."""
         self.examined = time.monotonic()
         """When it was last looked for what may hold it up."""
         self._record = record

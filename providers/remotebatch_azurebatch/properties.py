@@ -22,7 +22,7 @@ class AzureBatchProperties(Discreet, frozen=True, kw_only=True, forbid_unknown_f
 
     shown: ClassVar[tuple[str, ...]] = ("pool_id", "service_object", "batch_endpoint", "poll_interval")
 
-    pool_id: Name | list[Name]
+    pool_id: Name | Annotated[list[Name], Meta(min_length=1)]
     """Pool that jobs run on (Wolfram: PoolID); of several, an array is spread over all."""
     service_object: Literal["new"] | None = None
     """"new" asks for credentials even where some are saved (Wolfram: "ServiceObject" -> "New")."""
@@ -38,7 +38,7 @@ class AzureBatchProperties(Discreet, frozen=True, kw_only=True, forbid_unknown_f
     @property
     def pools(self) -> list[str]:
         """The pools, one or several."""
-        return [self.pool_id] if isinstance(self.pool_id, str) else list(self.pool_id)
+        return [self.pool_id] if isinstance(self.pool_id, str) else list(dict.fromkeys(self.pool_id))
 
 
 class Registry(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -72,6 +72,12 @@ class AzureBatchSettings(JobSettings, frozen=True, kw_only=True, forbid_unknown_
     """How the pool must fill its nodes; preflight refuses a pool that does otherwise."""
     wait_for_quota: bool = True
     """Whether to wait, saying so, while the account has as many active jobs as it may; False raises."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for variable in self.environment:
+            if variable.startswith("AZ_BATCH_"):
+                raise ValueError(f"environment: {variable!r}: names with AZ_BATCH_ are set by Azure Batch")
 
     @property
     def sas_lifetime_seconds(self) -> float:

@@ -222,6 +222,7 @@ class AzureBatchProvider(Provider):
     def retry(self, job: JobRecord, indices: Sequence[int] | None) -> None:
         """Add failed tasks once more, in an Azure job of their own: the one they were in may have ended."""
         watch = self._watch(job)
+        watch.find_parts()  # somebody else may have begun to do the same
         watch.look()
         wanted = range(job.task_count) if indices is None else indices
         failed = [task for task in map(watch.task, wanted) if task.status is JobStatus.FAILED]

@@ -6,7 +6,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 
+import requests
 from azure.batch import BatchClient
 from azure.core.exceptions import (
     AzureError,
@@ -16,7 +18,12 @@ from azure.core.exceptions import (
     ServiceRequestError,
     ServiceResponseError,
 )
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import SansIOHTTPPolicy
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest, HttpResponse
 from azure.storage.blob import BlobServiceClient
+from requests.adapters import HTTPAdapter
 
 from remotebatch.errors import ProviderError, ProviderUnavailable
 from remotebatch_azurebatch.blob_retries import BlobRetry
@@ -24,12 +31,12 @@ from remotebatch_azurebatch.connection import BatchAccount, StorageAccount
 
 API_VERSION = "2025-06-01"
 _RETRIES = 6
-BLOB_RETRIES = (1, 2, _RETRIES)
-"""Seconds before the first retry, base by which they grow, how many: it gives up in a minute."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # seconds
 _TIMEOUTS = {"connection_timeout": 10, "read_timeout": 100}  # seconds; the client's own are 300
 _SKEW = 300.0
 """Seconds that the clocks may differ before it is worth a word: both services refuse after 900."""
+_CONNECTIONS = 32
+"""To a host at a time, kept open: as many threads as may ask."""
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 BEING_DELETED = "containerbeingdeleted"
 """Code, in lower case, of a refusal that lasts until a container of that name is gone."""
@@ -37,17 +44,32 @@ BEING_DELETED = "containerbeingdeleted"
 
 def batch_client(account: BatchAccount) -> BatchClient:
     """Microsoft's client of a Batch account; it repeats what failed for a moment only."""
+    session = requests.Session()
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
     return BatchClient(
         account.endpoint,
         account.credential,
+        transport=RequestsTransport(session=session, session_owner=True, **_TIMEOUTS),
+        per_retry_policies=[_ReadErrors()],  # before the client looks for a code in what was refused
         api_version=API_VERSION,
         retry_total=_RETRIES,
         retry_read=_RETRIES,  # of each kind of failure it repeats but 3 by itself
         retry_status=_RETRIES,
         retry_backoff_factor=_FIRST_PAUSE,
         retry_backoff_max=_LONGEST_PAUSE,
-        **_TIMEOUTS,
     )
+
+
+class _ReadErrors(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
+    """Reads what comes with a refusal: of a file that is streamed the client itself would not."""
+
+    def on_response(
+        self, request: PipelineRequest[HttpRequest], response: PipelineResponse[HttpRequest, HttpResponse]
+    ) -> None:
+        """See the class."""
+        if response.http_response.status_code >= HTTPStatus.BAD_REQUEST:
+            response.http_response.read()
 
 
 def blob_client(account: StorageAccount) -> BlobServiceClient:
@@ -87,7 +109,9 @@ def translated(doing: str, missing: Exception | None = None) -> Iterator[None]:
 
 def explain(error: AzureError, doing: str) -> ProviderError:
     """The error to raise for one of the clients' errors; see :func:`translated`."""
-    reason = _reason(error)
+    reason = _reason(error).rstrip(".")
+    if isinstance(error, ServiceRequestError):
+        return ProviderUnavailable(f"{doing}: {reason}; check the address, or try again in a moment")
     if is_passing(error):
         return ProviderUnavailable(f"{doing}: {reason}; try again in a moment")
     if isinstance(error, ClientAuthenticationError) or getattr(error, "status_code", None) in (401, 403):

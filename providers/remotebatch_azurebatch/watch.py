@@ -126,12 +126,13 @@ class Watch:
         if sum(part.count for part, _ in parts) > self.record.task_count:
             return self._known_counts()  # some are in several, as failed ones that were retried are
         running = succeeded = failed = 0
-        for part, _ in parts:
+        for watched in list(self._parts or ()):
             with querying(self.record):
-                counts = self._client.get_job_task_counts(part.azure_id(self.record.id)).task_counts
+                counts = self._client.get_job_task_counts(watched.azure_id).task_counts
             running += counts.running
             succeeded += counts.succeeded
-            failed += counts.failed
+            # of a job that has ended, what has not begun never will
+            failed += counts.failed if watched.ended is None else watched.part.count - counts.succeeded
         return Counts(self.record.task_count - running - succeeded - failed, running, succeeded, failed)
 
     def _known_counts(self) -> Counts:
@@ -166,15 +167,27 @@ class Watch:
         :raises JobNotFound: if there are none.
         """
         with self._lock:
+            self._looks += 1
             known = {watched.part.number: watched for watched in self._parts or ()}
             found: list[PartWatch] = []
             for job in list_parts(self._client, self.record):
                 part = metadata.part_in(job)
-                fresh = PartWatch(part, self.record, (job.get("poolInfo") or {}).get("poolId") or "")
-                found = self._parts_with(found, known.get(part.number) or fresh)
+                watched = known.get(part.number)
+                if watched is None:
+                    watched = PartWatch(part, self.record, (job.get("poolInfo") or {}).get("poolId") or "")
+                    self._begin_anew(part)
+                watched.ended = job if str(job["state"]).lower() == "completed" else None
+                found = self._parts_with(found, watched)
             if not found:
                 raise layout.no_job(self.record.id)
             self._know(found)
+
+    def _begin_anew(self, part: Part) -> None:
+        """What is known of tasks that a part takes over is over."""
+        for index, attempts in part.attempts().items():
+            known = self._tasks.get(index)
+            if known is not None and known.attempts <= attempts:
+                self._take(TaskRecord(index, attempts=attempts + 1))
 
     def _know(self, parts: list[PartWatch]) -> None:
         self._parts = parts
@@ -194,6 +207,8 @@ class Watch:
         with querying(self.record):
             for record in part.changes(self._client):
                 self._take(record, part)
+        if not part.is_done and part.ended is not None:
+            self._settle(part, part.ended)
         if not part.is_done and self._is_patience_over(part.examined):
             part.examined = time.monotonic()
             self._examine(part)
@@ -219,11 +234,7 @@ class Watch:
         """Nothing has changed for long: find out whether the Azure job still lives, and what it waits for."""
         job = get_job(self._client, self.record, part.part)
         if str(job["state"]).lower() == "completed":
-            with querying(self.record):
-                for record in part.all(self._client):
-                    self._take(record, part)
-            for index in part.open_tasks():
-                self._take(never_ran(self.record, index, part.attempts[index], job), part)
+            self._settle(part, job)
             return
         self._take_back(part)
         reason = self._diagnose(self.record, part.part, part.pool_id)
@@ -231,6 +242,14 @@ class Watch:
             known = self._tasks.get(index) or TaskRecord(index, attempts=part.attempts[index] + 1)
             if known.status is JobStatus.ACTIVE:
                 self._take(outcome.with_outcome(known, JobStatus.ACTIVE, reason=reason), part)
+
+    def _settle(self, part: PartWatch, job: Mapping[str, Any]) -> None:
+        """An Azure job has ended: what of it has not begun never will, and stays as it is at Azure."""
+        with querying(self.record):
+            for record in part.all(self._client):
+                self._take(record, part)
+        for index in part.open_tasks():
+            self._take(never_ran(self.record, index, part.attempts[index], job), part)
 
     def _take_back(self, part: PartWatch) -> None:
         """Hear of tasks that wait again, as their node was lost: no list of what does not wait has them.

@@ -39,6 +39,7 @@ def given_connection(properties: AzureBatchProperties) -> Connection | None:
 
 def _batch_credential(credential: Any, endpoint: str) -> Credential:
     if isinstance(credential, AzureNamedKeyCredential):
+        checks.account_key(credential.named_key.key, "credential")
         return credential
     if isinstance(credential, str):
         account = checks.account_of(endpoint)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from azure.core.credentials import AzureNamedKeyCredential
 from azure.identity import DefaultAzureCredential
 
 from remotebatch import CannotSend, Command, InvalidSetting, SubmissionEnvironment
@@ -20,7 +21,7 @@ from remotebatch.submission import pack_function, pack_inputs
 from remotebatch_azurebatch.access import Access, check_lifetime
 from remotebatch_azurebatch.connection import StorageAccount
 from remotebatch_azurebatch.parts import part_of
-from remotebatch_azurebatch.properties import AzureBatchSettings
+from remotebatch_azurebatch.properties import AzureBatchProperties, AzureBatchSettings
 from remotebatch_azurebatch.submitter import default_image
 from remotebatch_azurebatch.tasks import JobPlan
 from tests.azurebatch.provider.requests import counted
@@ -98,6 +99,9 @@ def test_a_managed_identity_takes_the_place_of_signatures(processes: SubmissionE
         ({"registry": {"server": "r.io"}}, "registry: give either user or identity"),
         ({"registry": {"user": "me"}}, "registry"),
         ({"node_fill": "tight"}, "node_fill='tight'"),
+        ({"environment": {"AZ_BATCH_TASK_ID": "1"}}, "'AZ_BATCH_TASK_ID': names with AZ_BATCH_"),
+        ({"input_files": {"a": b"", "a/b": b""}}, "'a' is a file, so 'a/b' cannot lie in it"),
+        ({"input_files": {"a/b": b"", "a//b": b""}}, "'a/b' and 'a//b' are the same place"),
         ({"sas_lifetime": 0}, "sas_lifetime=0: expected a number greater than 0"),
     ],
 )
@@ -181,3 +185,31 @@ def plan_of(environment: SubmissionEnvironment, gpu_count: int = 0, **settings: 
 def test_a_command_that_is_too_long_is_refused(processes: SubmissionEnvironment) -> None:
     with pytest.raises(CannotSend, match=r"command 1 has over 120,000 bytes"):
         processes.map_submit([Command(["true"]), Command(["echo", "x" * 200_000])])
+
+
+@pytest.mark.parametrize(
+    ("properties", "message"),
+    [
+        ({"pool_id": []}, r"pool_id=\[\]: expected a non-empty string or a list"),
+        (
+            {"pool_id": "p", "pol_interval": 1},
+            "unknown property 'pol_interval'; did you mean 'poll_interval'",
+        ),
+        (
+            {
+                "pool_id": "p",
+                "batch_endpoint": "https://a.westeurope.batch.azure.com",
+                "credential": AzureNamedKeyCredential("a", "not base64!"),
+                "storage": "UseDevelopmentStorage=true",
+            },
+            "credential",
+        ),
+    ],
+)
+def test_bad_properties_are_refused(properties: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidSetting, match=message):
+        SubmissionEnvironment("AzureBatch", **properties)
+
+
+def test_a_pool_that_is_named_twice_counts_once() -> None:
+    assert AzureBatchProperties(pool_id=["p", "q", "p"]).pools == ["p", "q"]

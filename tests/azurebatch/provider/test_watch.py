@@ -9,6 +9,7 @@ import pytest
 from remotebatch import FailureType, JobStatus, SubmissionEnvironment
 from remotebatch_azurebatch import part_watch, submitter, watch
 from remotebatch_azurebatch.parts import part_of
+from tests.azurebatch.batch import wait_for_job
 from tests.azurebatch.provider.conftest import POOL
 
 TIMEOUT = 60.0
@@ -84,3 +85,36 @@ def test_deleting_takes_what_another_process_has_added(
     client: Any = processes._provider._client  # type: ignore[attr-defined]
     left = client.list_jobs(filter=f"startswith(id,'{array.provider_job_id}')")
     assert {job["state"] for job in left} <= {"deleting"}
+
+
+def test_a_task_that_was_ended_before_it_began_is_known_at_once(
+    processes: SubmissionEnvironment, elsewhere: SubmissionEnvironment
+) -> None:
+    def sleep(_: int) -> None:
+        import time
+
+        time.sleep(60)
+
+    blocking = processes.options(job_priority=1).map_submit(sleep, range(4))
+    queued = processes.map_submit(abs, [1, 2]).abort()
+    client: Any = processes._provider._client  # type: ignore[attr-defined]
+    wait_for_job(client, queued.provider_job_id)
+    blocking.delete()
+    attached: Any = elsewhere.job(queued.id)
+    assert (attached.counts.active, attached.counts.failed) == (0, 2)
+    assert attached.status is JobStatus.COMPLETED
+    assert attached[1].failure_type is FailureType.ABORTED
+    assert "aborted by remotebatch" in str(attached.status_reason)
+
+
+def test_a_retry_from_elsewhere_begins_the_tasks_anew(
+    processes: SubmissionEnvironment, elsewhere: SubmissionEnvironment
+) -> None:
+    array = processes.map_submit(fail, range(2)).wait(TIMEOUT)
+    blocking = processes.options(job_priority=1).map_submit(lambda _: __import__("time").sleep(60), range(4))
+    elsewhere.job(array.id).retry()
+    again: Any = processes.job(array.id)
+    assert again.status is JobStatus.ACTIVE
+    assert [(child.attempts, child.failure_type, child.log()) for child in again] == [(2, None, "")] * 2
+    blocking.delete()
+    assert [child.attempts for child in again.wait(TIMEOUT)] == [2, 2]
