@@ -29,6 +29,8 @@ _SHARE_OF_AGE = 0.05
 """The interval grows with the time that has been watched: waiting adds a twentieth to that at most."""
 _STALLED = 20.0
 """Seconds without a change after which the reason is looked for, and again after as long."""
+_SUBMITTED = 120.0
+"""Seconds after which nobody is still about to make the first jobs of a submission."""
 _SOON = 1.0
 """Likewise, where the job is expected to end."""
 
@@ -275,7 +277,9 @@ class Watch:
         """Tasks that are in no part were never added, unless a part is still to come."""
         if not self._left_out or not all(part.is_done for part in self._parts or ()):
             return
-        if self._is_patience_over(self._last_change):
+        is_old = time.time() - self.record.submitted_at > _SUBMITTED
+        have_ended = all(part.ended is not None for part in self._parts or ())
+        if (is_old and have_ended) or self._is_patience_over(self._last_change):
             self.find_parts()
             first = (self._parts or [])[0]
             job = get_job(self._client, self.record, first.part)
