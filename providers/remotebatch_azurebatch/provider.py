@@ -168,7 +168,7 @@ class AzureBatchProvider(Provider):
         """The argument list of a task that is a command."""
         first, _ = self._watch(job).parts()[0]
         small = metadata.variables_of(get_job(self._client, job, first)).get(INPUTS_VARIABLE)
-        return self._submitter.read_command(job, index, small)
+        return self._submitter.read_commands(job, [index], small)[index]
 
     def read_stream(self, job: JobRecord, index: int, stream: Stream, offset: int = 0) -> bytes:
         """What a task has written so far: from its node while it runs, from Blob Storage after.

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import pytest
 from azure.core.exceptions import ResourceExistsError
 
-from remotebatch import SubmissionEnvironment
+from remotebatch import Command, SubmissionEnvironment
 from remotebatch_azurebatch.emulator import Emulator
 from remotebatch_azurebatch.parts import Span, part_of
 from tests.azurebatch.batch import connect, wait_for_nodes
 from tests.azurebatch.provider.conftest import POOL, container_pool
+from tests.azurebatch.provider.requests import counted
 
 TIMEOUT = 60.0
 OTHER = "other"
@@ -106,3 +107,13 @@ def test_a_part_tells_its_tasks_in_few_words() -> None:
     assert list(part.indices()) == [0, 1, 2, 5, 6]
     assert (part.count, part.first, part.has(2), part.has(3)) == (5, 0, True, False)
     assert part.attempts() == {0: 1, 1: 1, 2: 1, 5: 1, 6: 2}
+
+
+def test_commands_are_read_once_to_be_retried(processes: SubmissionEnvironment) -> None:
+    long = "x" * 5000  # so that they lie in a blob
+    array = processes.map_submit([Command(["sh", "-c", f"exit 3 # {long}"]) for _ in range(3)]).wait(TIMEOUT)
+    with counted() as retrying:
+        array.retry()
+    assert retrying.count("GET", "$Inputs/") == 1
+    assert [child.attempts for child in array.wait(TIMEOUT)] == [2, 2, 2]
+    assert [child.exit_code for child in array] == [3, 3, 3]
