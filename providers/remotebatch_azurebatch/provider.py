@@ -54,6 +54,7 @@ class AzureBatchProvider(Provider):
         self._given = check(AzureBatchProperties, properties, "property")
         given_connection(self._given)  # refuses, at once, what is no credential
         self._watches: dict[str, Watch] = {}
+        self._commands: dict[str, list[list[str]]] = {}
         self._lock = threading.RLock()
 
     @property
@@ -166,9 +167,15 @@ class AzureBatchProvider(Provider):
 
     def read_command(self, job: JobRecord, index: int) -> list[str]:
         """The argument list of a task that is a command."""
-        first, _ = self._watch(job).parts()[0]
-        small = metadata.variables_of(get_job(self._client, job, first)).get(INPUTS_VARIABLE)
-        return self._submitter.read_commands(job, [index], small)[index]
+        with self._lock:
+            known = self._commands.get(job.id)
+        if known is None:
+            first, _ = self._watch(job).parts()[0]
+            small = metadata.variables_of(get_job(self._client, job, first)).get(INPUTS_VARIABLE)
+            known = self._submitter.read_commands(job, small)
+            with self._lock:
+                self._commands[job.id] = known  # whoever asks for one will ask for others
+        return known[index]
 
     def read_stream(self, job: JobRecord, index: int, stream: Stream, offset: int = 0) -> bytes:
         """What a task has written so far: from its node while it runs, from Blob Storage after.
@@ -238,6 +245,7 @@ class AzureBatchProvider(Provider):
         self._store.delete_container(layout.container(job))
         with self._lock:
             self._watches.pop(job.id, None)
+            self._commands.pop(job.id, None)
 
     def close(self) -> None:
         """Give up the connections; the next call makes new ones."""
@@ -248,6 +256,7 @@ class AzureBatchProvider(Provider):
             for name in ("_submitter", "_preflight"):
                 self.__dict__.pop(name, None)
             self._watches.clear()
+            self._commands.clear()
 
     # -- connections, made when they are first needed ---------------------------------------
 
@@ -289,6 +298,7 @@ class AzureBatchProvider(Provider):
         """Drop what is known of jobs that nobody has a handle on any more."""
         for job_id in self._watches.keys() - self.trackers.keys():
             del self._watches[job_id]
+            self._commands.pop(job_id, None)
 
     def _known_watch(self, job_id: str) -> Watch:
         with self._lock:

@@ -8,7 +8,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,7 @@ class Submitter:
         small = metadata.variables_of(origin).get(INPUTS_VARIABLE)
         commands = None
         if record.function is None:
-            commands = self.read_commands(record, [task.index for task in tasks], small)
+            commands = dict(enumerate(self.read_commands(record, small)))
         digest = program.rpartition("/")[2] if program else None
         plan = self._plan(record, digest, small, commands)
         pools = {part.number: pool for part, pool in watch.parts()}
@@ -103,15 +103,13 @@ class Submitter:
         ]
         return self._start(record, plan, parts, record.settings["wait_for_quota"])
 
-    def read_commands(
-        self, record: JobRecord, indices: Iterable[int], small: str | None
-    ) -> dict[int, list[str]]:
-        """The argument lists of commands.
+    def read_commands(self, record: JobRecord, small: str | None) -> list[list[str]]:
+        """The argument lists of all of a job's commands.
 
         :param small: the inputs object, where it does not lie in a blob.
         """
         source = small or inputs.as_url(self._store.read(layout.container(record), layout.INPUTS).data)
-        return {index: list(inputs.read_span(source, index, 1)[0][0]) for index in indices}
+        return [list(args) for args, _ in inputs.read_span(source, 0, record.element_count)]
 
     # -- within -----------------------------------------------------------------------------
 

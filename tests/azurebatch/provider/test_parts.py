@@ -117,3 +117,7 @@ def test_commands_are_read_once_to_be_retried(processes: SubmissionEnvironment) 
     assert retrying.count("GET", "$Inputs/") == 1
     assert [child.attempts for child in array.wait(TIMEOUT)] == [2, 2, 2]
     assert [child.exit_code for child in array] == [3, 3, 3]
+    with counted() as reading:
+        argvs = [child.evaluation.result.args for child in array if child.evaluation]
+    assert [len(argv) for argv in argvs] == [3, 3, 3]
+    assert reading.count("GET", "$Inputs/") == 1
