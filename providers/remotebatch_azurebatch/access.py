@@ -38,7 +38,11 @@ class Access:
 
     def renew(self) -> None:
         """Let the time for which the nodes may read and write begin now."""
-        self._expiry = datetime.now(timezone.utc) + timedelta(seconds=self._lifetime)
+        now = datetime.now(timezone.utc)
+        wanted = now + timedelta(seconds=self._lifetime)
+        self._expiry = wanted if self._identity is not None else self._signer.until(wanted)
+        self.seconds = (self._expiry - now).total_seconds()
+        """How long that is."""
         self._queries: dict[tuple[str, str], str] = {}
 
     @property
@@ -108,10 +112,16 @@ class Signer:
             who = {"account_key": credential.named_key.key}
         else:
             who = {"user_delegation_key": self._delegation_key(expiry)}
-            expiry = min(expiry, self._lent_until)
         return str(
             generate_container_sas(self._account.name, container, permission=permission, expiry=expiry, **who)
         )
+
+    def until(self, expiry: datetime) -> datetime:
+        """How long a signature can last that is wanted until then."""
+        if isinstance(self._account.credential, AzureNamedKeyCredential):
+            return expiry
+        self._delegation_key(expiry)
+        return min(expiry, self._lent_until)
 
     def _delegation_key(self, expiry: datetime) -> UserDelegationKey:
         """A key that lasts as long as is wanted, or as long as any does, less an hour at most."""

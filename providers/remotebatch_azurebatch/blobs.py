@@ -32,7 +32,7 @@ _SMALL = 256 * 1024
 _KNOWN_FOR = 600.0
 """Seconds for which an object that was seen to be stored is taken to be."""
 _READERS = 16
-_AHEAD = 64
+_AHEAD = 2 * _READERS
 """Blobs that may be held in memory before somebody takes them."""
 _BATCH = 256
 """Blobs that one request may delete (Azure)."""

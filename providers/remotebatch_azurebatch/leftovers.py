@@ -12,15 +12,15 @@ from enum import Enum
 
 from azure.batch import BatchClient, models
 from azure.core import MatchConditions
-from azure.core.exceptions import HttpResponseError, ResourceModifiedError, ResourceNotFoundError
+from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
 from remotebatch.conventions import container_name
 from remotebatch.errors import ProviderError
-from remotebatch_azurebatch import metadata
+from remotebatch_azurebatch import azurejobs, metadata
 from remotebatch_azurebatch.layout import OBJECTS, PREFIX
 from remotebatch_azurebatch.preflight import plain
-from remotebatch_azurebatch.service import code_of, translated
+from remotebatch_azurebatch.service import translated
 
 WEEK = timedelta(days=7)
 
@@ -28,7 +28,6 @@ _IN_PROGRESS = timedelta(hours=1)
 """A submission that is younger may still be at work: it has its container before it has its job."""
 _JOB = re.compile(rf"({PREFIX}[0-9a-f]{{8}}(?:-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}})(?:-\d+)?")
 _SELECTED = sorted({*metadata.SELECTED, "creationTime"})
-_GOING = frozenset({"JobNotFound", "JobBeingDeleted"})
 
 
 class Kind(str, Enum):
@@ -253,7 +252,7 @@ def _remove(leftover: Leftover, batch: BatchClient, blobs: BlobServiceClient, ne
         if leftover.kind is Kind.OBJECT:
             return leftover.name not in needed and _remove_object(leftover, blobs)
         for job in leftover.jobs:
-            _delete_job(batch, job)
+            azurejobs.delete(batch, job)
         if leftover.container is not None:
             with suppress(ResourceNotFoundError):
                 blobs.delete_container(leftover.container)
@@ -269,11 +268,3 @@ def _remove_object(leftover: Leftover, blobs: BlobServiceClient) -> bool:
     except ResourceNotFoundError:
         pass  # gone already
     return True
-
-
-def _delete_job(batch: BatchClient, job_id: str) -> None:
-    try:
-        batch.begin_delete_job(job_id)
-    except HttpResponseError as error:
-        if code_of(error) not in _GOING:
-            raise

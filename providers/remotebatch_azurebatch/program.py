@@ -42,7 +42,7 @@ def pack_program(function: FunctionObject) -> Program:
 
 @functools.cache
 def _compiled_kernel() -> bytes:
-    """The kernel's archive with its compiled files: half of the time that a task took was compiling them."""
+    """The kernel's archive with its compiled files: much of the time that a task took was compiling them."""
     buffer = io.BytesIO(kernel_archive())
     with zipfile.ZipFile(buffer, "a") as archive, tempfile.TemporaryDirectory() as directory:
         source, compiled = os.path.join(directory, "source"), os.path.join(directory, "compiled")

@@ -90,7 +90,7 @@ class JobPlan:
         }
         if settings["storage_identity"] is None:
             # once nothing can be stored any more, nothing shall wait or run, whoever is there to see
-            body["constraints"] = {"maxWallClockTime": duration(settings["sas_lifetime"])}
+            body["constraints"] = {"maxWallClockTime": duration(self._access.seconds)}
         preparation = self._preparation()
         if preparation is not None:
             body["jobPreparationTask"] = preparation

@@ -65,3 +65,11 @@ def test_a_container_whose_node_is_lost(env: SubmissionEnvironment, account: Emu
     httpx.post(f"{account.endpoint}/control/losenode", json=lost).raise_for_status()
     assert job.result(TIMEOUT).stdout == "0\n"
     assert job.requeues == 1
+
+
+def test_containers_end_with_the_job_that_is_aborted(env: SubmissionEnvironment) -> None:
+    array = env.map_submit([Command(["sleep", "600"]) for _ in range(3)])
+    wait_for(lambda: array.counts.running, lambda running: running == 3)
+    array[1].abort().wait(TIMEOUT)
+    assert array.abort().wait(TIMEOUT).failed
+    assert {child.failure_type for child in array} == {FailureType.ABORTED}

@@ -96,14 +96,3 @@ def test_a_task_without_any_node_waits_and_says_so(
 def resize(client: BatchClient, pool_id: str, nodes: int) -> None:
     options = models.BatchPoolResizeOptions(target_dedicated_nodes=nodes, node_deallocation_option="requeue")
     client.begin_resize_pool(pool_id, options, **QUICKLY).result()
-
-
-def test_a_preparation_that_fails_for_now_is_told(
-    services: Services, direct: BatchClient, gate: Gate
-) -> None:
-    with pool_of(services, direct, nodes=1) as environment:
-        job = environment.options(job_preparation="exit 3").submit(abs, -1)
-        told = wait_for(lambda: job.status_reason)
-        assert "its nodes cannot be prepared: FailureExitCode" in str(told)
-        assert job.status is JobStatus.ACTIVE
-        job.abort().wait(TIMEOUT)

@@ -124,3 +124,12 @@ def test_the_accounts_first_job_makes_the_container_of_objects(
     services.blobs.order(failing(503, "ServerBusy"), "PUT", r"/remotebatch-objects\?restype=container")
     assert remote.submit(abs, -1).result(TIMEOUT) == 1
     assert services.blobs.orders == []
+
+
+def test_storage_that_cannot_be_reached_is_told_before_anything_is_made(
+    remote: SubmissionEnvironment, services: Services
+) -> None:
+    remote.options()  # the pool has been looked at
+    with services.blobs.down(), pytest.raises(ProviderUnavailable, match=r"container 'job-remotebatch-"):
+        remote.submit(abs, -1)
+    assert services.batch.count("POST", "/jobs") == 0
