@@ -68,13 +68,21 @@ class _ReadErrors(SansIOHTTPPolicy[HttpRequest, HttpResponse]):
         self, request: PipelineRequest[HttpRequest], response: PipelineResponse[HttpRequest, HttpResponse]
     ) -> None:
         """See the class."""
-        if response.http_response.status_code >= HTTPStatus.BAD_REQUEST:
-            response.http_response.read()
+        _read_refusal(response)
+
+
+def _read_refusal(response: PipelineResponse[HttpRequest, HttpResponse]) -> None:
+    """Read the rest of a refusal, so that its connection can be used again."""
+    answer = response.http_response
+    if answer.status_code >= HTTPStatus.BAD_REQUEST and isinstance(answer, HttpResponse):
+        answer.read()  # those of another class, for requests in batches, are read already
 
 
 def blob_client(account: StorageAccount) -> BlobServiceClient:
     """Microsoft's client of a storage account's blobs; likewise."""
-    return BlobServiceClient(account.url, account.credential, retry_policy=BlobRetry())
+    return BlobServiceClient(
+        account.url, account.credential, retry_policy=BlobRetry(), raw_response_hook=_read_refusal
+    )
 
 
 def code_of(error: AzureError) -> str:
