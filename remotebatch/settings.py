@@ -59,13 +59,6 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             _check_input_file(name, source)
         _check_places(self.input_files)
 
-    @property
-    def time_constraint_seconds(self) -> float | None:
-        """The time constraint in seconds."""
-        if isinstance(self.time_constraint, timedelta):
-            return self.time_constraint.total_seconds()
-        return self.time_constraint
-
 
 def check(kind: type[Checked], values: Mapping[str, Any], what: str) -> Checked:
     """Make ``kind`` of the values, strictly.

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from azure.batch import BatchClient
+from azure.batch import BatchClient, models
 
 from remotebatch.errors import ProviderError
 from remotebatch.records import JobRecord
 from remotebatch.status import FailureType
 from remotebatch_azurebatch import azurejobs, outcome
 from remotebatch_azurebatch.parts import Part
+from remotebatch_azurebatch.preflight import facts_of, resize_errors
 from remotebatch_azurebatch.service import translated
 
 _PAGE = 1000
@@ -35,7 +36,7 @@ class Diagnosis:
             gone = ProviderError(f"pool {pool_id!r} has been deleted: make it again, or abort the job")
             with translated(f"pool {pool_id!r} cannot be looked at", gone):
                 pool = self._client.get_pool(pool_id)
-            nodes = (pool.get("currentDedicatedNodes") or 0) + (pool.get("currentLowPriorityNodes") or 0)
+            nodes = facts_of(pool).nodes
             failures = self._failed_preparations(azure_id)
             if not failures:
                 return _pool_trouble(pool, nodes)
@@ -62,12 +63,11 @@ class Diagnosis:
         return failures if len(failures) == len(infos) else []
 
 
-def _pool_trouble(pool: Mapping[str, Any], nodes: int) -> str | None:
-    errors = pool.get("resizeErrors") or []
+def _pool_trouble(pool: models.BatchPool, nodes: int) -> str | None:
+    errors = resize_errors(pool)
     if errors:
-        words = "; ".join(f"{error.get('code')}: {error.get('message')}" for error in errors)
-        return f"pool {pool['id']!r} could not be resized: {words}"
+        return f"pool {pool.id!r} could not be resized: {'; '.join(errors)}"
     if nodes:
         return None
-    waits = ": its autoscale formula has made none so far" if pool.get("enableAutoScale") else ""
-    return f"pool {pool['id']!r} has no nodes{waits}"
+    waits = ": its autoscale formula has made none so far" if pool.enable_auto_scale else ""
+    return f"pool {pool.id!r} has no nodes{waits}"

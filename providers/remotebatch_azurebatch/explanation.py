@@ -8,7 +8,6 @@ from typing import Any
 from azure.batch import BatchClient
 
 from remotebatch import classification
-from remotebatch.errors import ProviderUnavailable
 from remotebatch.records import JobRecord, TaskRecord
 from remotebatch.status import FailureType, JobStatus
 from remotebatch_azurebatch import layout, outcome
@@ -41,10 +40,8 @@ class Explainer:
         found = self._store.read_many(self._container, names, whole=False)
         return [self._explained(task, blob) for task, blob in zip(tasks, found)]
 
-    def _explained(self, task: TaskRecord, found: Blob | OSError) -> TaskRecord:
-        if isinstance(found, OSError) and not isinstance(found, FileNotFoundError):
-            raise ProviderUnavailable(str(found)) from found
-        if isinstance(found, OSError) or is_stale(found.modified, task):
+    def _explained(self, task: TaskRecord, found: Blob | FileNotFoundError) -> TaskRecord:
+        if isinstance(found, FileNotFoundError) or is_stale(found.modified, task):
             if outcome.was_killed(task):
                 return outcome.out_of_memory(task)
             failure = classification.by_exit_code(task.exit_code)

@@ -47,6 +47,11 @@ def record_of(job: Mapping[str, Any]) -> JobRecord | None:
     return msgspec.structs.replace(record, settings=record.settings | {"environment": environment})
 
 
+def state_of(job: Mapping[str, Any]) -> str:
+    """The state of a job, in lower case: the client takes other spellings for no state that it knows."""
+    return str(job["state"]).lower()
+
+
 def part_in(job: Mapping[str, Any]) -> Part:
     """Which part of its submission a job is."""
     return msgspec.json.decode(_values(job)[_PART], type=Part)

@@ -40,7 +40,7 @@ _PAGE = 1000
 _NO_STREAM = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 )
-"""A node's answers where there is nothing to read (yet): the client reads no code from those."""
+"""A node's answers where there is nothing to read (yet)."""
 
 
 class AzureBatchProvider(Provider):
@@ -96,11 +96,11 @@ class AzureBatchProvider(Provider):
                     filter=f"startswith(id,'{layout.PREFIX}')", select=metadata.SELECTED, max_results=_PAGE
                 )
             )
-        going = {layout.job_id(job["id"]) for job in found if str(job["state"]).lower() != "completed"}
+        going = {layout.job_id(job["id"]) for job in found if metadata.state_of(job) != "completed"}
         listings = []
         for job in found:
             record = metadata.record_of(job) if layout.is_first_part(job["id"]) else None
-            if record is not None and str(job["state"]).lower() != "deleting":
+            if record is not None and metadata.state_of(job) != "deleting":
                 listings.append(JobListing(record, finished=record.id not in going))
         return sorted(listings, key=lambda listing: listing.record.submitted_at, reverse=True)
 
@@ -112,7 +112,7 @@ class AzureBatchProvider(Provider):
         with translated(f"job {job_id} cannot be read", missing):
             job = self._client.get_job(layout.first_part(job_id), select=metadata.SELECTED)
         record = metadata.record_of(job)
-        if record is None or str(job["state"]).lower() == "deleting":
+        if record is None or metadata.state_of(job) == "deleting":
             raise missing
         return record
 

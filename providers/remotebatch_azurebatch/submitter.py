@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import io
 import logging
-import os
 import shlex
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import msgspec
 from azure.batch import BatchClient
 
 from remotebatch.conventions import container_name
 from remotebatch.errors import CannotSend, ProviderError
-from remotebatch.job import user_at_host
-from remotebatch.kernel_archive import kernel_digest
 from remotebatch.provider import Submission
+from remotebatch.recording import record_of
 from remotebatch.records import JobRecord, TaskRecord
 from remotebatch_azurebatch import azurejobs, layout, metadata
 from remotebatch_azurebatch.access import Access, Signer
@@ -114,26 +109,11 @@ class Submitter:
     # -- within -----------------------------------------------------------------------------
 
     def _record(self, submission: Submission, settings: AzureBatchSettings) -> JobRecord:
-        plain = msgspec.to_builtins(settings, builtin_types=(bytes,), enc_hook=os.fspath)
-        plain["time_constraint"] = settings.time_constraint_seconds
-        plain["sas_lifetime"] = settings.sas_lifetime_seconds
-        plain["container_image"] = settings.container_image or default_image()
-        plain["input_files"] = {
-            name: self._store.put_file(source if isinstance(source, bytes) else Path(source))
-            for name, source in settings.input_files.items()
-        }
-        return JobRecord(
-            id=submission.id,
-            provider_job_id=layout.first_part(submission.id),
-            name=submission.name,
-            type=submission.type,
-            submitted_at=time.time(),
-            submitted_by=user_at_host(),
-            settings=plain,
-            element_count=submission.inputs.count,
-            chunksize=submission.chunksize,
-            function=submission.function.digest if submission.function else None,
-            kernel=kernel_digest(),
+        return record_of(
+            submission,
+            layout.first_part(submission.id),
+            self._store.put_file,
+            settings={"container_image": settings.container_image or default_image()},
         )
 
     def _plan(

@@ -178,7 +178,7 @@ class Watch:
                 if watched is None:
                     watched = PartWatch(part, self.record, (job.get("poolInfo") or {}).get("poolId") or "")
                     self._begin_anew(part)
-                watched.ended = job if str(job["state"]).lower() == "completed" else None
+                watched.ended = job if metadata.state_of(job) == "completed" else None
                 found = self._parts_with(found, watched)
             if not found:
                 raise layout.no_job(self.record.id)
@@ -235,7 +235,7 @@ class Watch:
     def _examine(self, part: PartWatch) -> None:
         """Nothing has changed for long: find out whether the Azure job still lives, and what it waits for."""
         job = get_job(self._client, self.record, part.part)
-        if str(job["state"]).lower() == "completed":
+        if metadata.state_of(job) == "completed":
             self._settle(part, job)
             return
         self._take_back(part)
@@ -295,7 +295,7 @@ def list_parts(client: BatchClient, record: JobRecord) -> list[Mapping[str, Any]
         jobs = client.list_jobs(
             filter=f"startswith(id,'{record.provider_job_id}')", select=metadata.SELECTED, max_results=_PAGE
         )
-        return [job for job in jobs if str(job["state"]).lower() != "deleting"]
+        return [job for job in jobs if metadata.state_of(job) != "deleting"]
 
 
 def part_ids(client: BatchClient, azure_id: str) -> list[str]:

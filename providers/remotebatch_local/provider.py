@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,9 +16,9 @@ import msgspec
 import platformdirs
 
 from remotebatch.errors import ProviderError
-from remotebatch.job import user_at_host
 from remotebatch.kernel_archive import kernel_archive, kernel_digest
 from remotebatch.provider import Provider, Stream, Submission, Wake
+from remotebatch.recording import record_of
 from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFile
 from remotebatch.settings import JobSettings, check
 from remotebatch_kernel import inputs
@@ -152,28 +151,14 @@ class LocalProvider(Provider):
         self._agent.close()
 
     def _store_submission(self, submission: Submission) -> JobRecord:
-        store, settings, function = self._store, submission.settings, submission.function
-        plain = msgspec.to_builtins(settings, builtin_types=(bytes,), enc_hook=os.fspath)
-        plain["time_constraint"] = settings.time_constraint_seconds
-        plain["input_files"] = {
-            name: store.put_file(source if isinstance(source, bytes) else Path(source))
-            for name, source in settings.input_files.items()
-        }
+        store, function = self._store, submission.function
         store.put("kernels", kernel_digest(), kernel_archive())
         if function is not None:
             store.put("functions", function.digest, function.data)
-        record = JobRecord(
-            id=submission.id,
-            provider_job_id=submission.id,
-            name=submission.name,
-            type=submission.type,
-            submitted_at=time.time(),
-            submitted_by=user_at_host(),
-            settings=plain,
-            element_count=submission.inputs.count,
-            chunksize=submission.chunksize,
-            function=function.digest if function else None,
-            kernel=kernel_digest(),
+        record = record_of(
+            submission,
+            submission.id,
+            store.put_file,
             base_environment=inherited_environment(),
             python=sys.executable,
             preload=function.preload if function else [],
