@@ -1,6 +1,7 @@
 """Entry point of the kernel.
 
-``kernel.pyz run CALL`` evaluates one task; ``kernel.pyz serve FD FUNCTION [MODULE…]`` is a warm kernel.
+``kernel.pyz run CALL`` evaluates one task; ``kernel.pyz serve FD SCRATCH FUNCTION
+[MODULE…]`` is a warm kernel.
 Without arguments it evaluates the task of the Azure Batch node that it runs on.
 
 This file is parsed by whatever Python an image happens to have, so it stays within the syntax of
@@ -29,9 +30,12 @@ def main(arguments):  # type: ignore[no-untyped-def]
 
         prepare_process()
         return run_call(Call.from_json(arguments[1]))
+    from remotebatch_kernel import forks
+
+    forks.lighten()
     from remotebatch_kernel.serve import serve
 
-    return serve(int(arguments[1]), arguments[2], arguments[3:])
+    return serve(int(arguments[1]), arguments[2], arguments[3], arguments[4:])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import zlib
 from typing import Any
 
 FORMAT = 1
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
 HEADER_LIMIT = 16 * 1024 * 1024
 
 
@@ -54,8 +55,13 @@ def write_atomically(path: str, data: bytes) -> None:
     """Write a file that is either whole or absent, also when several processes write it at once."""
     temporary = f"{path}.{os.getpid()}.tmp"
     try:
-        with open(temporary, "wb") as file:
-            file.write(data)
+        descriptor = os.open(temporary, _NEW_FILE, 0o666)
+        try:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[os.write(descriptor, rest) :]
+        finally:
+            os.close(descriptor)
         os.replace(temporary, path)
     except BaseException:
         if os.path.exists(temporary):

@@ -7,11 +7,11 @@ offsets that bound its span and then that span alone, however many elements the 
 
 from __future__ import annotations
 
-import binascii
-import io
+import os
 import pickle
 import struct
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import Any
 
 MAGIC = b"RBIN1\n\0\0"
 _COUNT = struct.Struct("<Q")
@@ -32,13 +32,9 @@ def pack_head(offsets: Any) -> bytes:
 
 def as_url(data: bytes) -> str:
     """An inputs object as a ``data:`` URL, which :func:`read_span` takes in place of a path."""
+    import binascii  # a library more to copy for every task of a warm kernel, which has no use for it
+
     return _DATA_URL + binascii.b2a_base64(data, newline=False).decode()
-
-
-def _open(source: str) -> BinaryIO:
-    if source.startswith(_DATA_URL):
-        return io.BytesIO(binascii.a2b_base64(source[len(_DATA_URL) :]))
-    return open(source, "rb")
 
 
 def read_span(source: str, first: int, count: int) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
@@ -47,17 +43,41 @@ def read_span(source: str, first: int, count: int) -> list[tuple[tuple[Any, ...]
     :param source: path of the inputs object, or itself as a ``data:`` URL.
     :raises ValueError: if the file is cut or is no inputs object.
     """
-    with _open(source) as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            raise ValueError("not an inputs object")
-        file.seek(_HEAD_BYTES + first * _OFFSET_BYTES)
-        bounds = file.read((count + 1) * _OFFSET_BYTES)
-        if len(bounds) != (count + 1) * _OFFSET_BYTES:
-            raise ValueError("the inputs object is cut")
-        offsets = struct.unpack(f"<{count + 1}Q", bounds)
-        file.seek(offsets[0])
-        span = file.read(offsets[-1] - offsets[0])
-    if len(span) != offsets[-1] - offsets[0]:
+    if source.startswith(_DATA_URL):
+        import binascii
+
+        data = binascii.a2b_base64(source[len(_DATA_URL) :])
+        return _unpickle(lambda size, start: data[start : start + size], first, count)
+    descriptor = os.open(source, os.O_RDONLY)
+    try:
+        return _unpickle(lambda size, start: _read(descriptor, size, start), first, count)
+    finally:
+        os.close(descriptor)
+
+
+def _unpickle(
+    read: Callable[[int, int], bytes], first: int, count: int
+) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Unpickle elements from what ``read(size, start)`` reads."""
+    if read(len(MAGIC), 0) != MAGIC:
+        raise ValueError("not an inputs object")
+    bounds = read((count + 1) * _OFFSET_BYTES, _HEAD_BYTES + first * _OFFSET_BYTES)
+    if len(bounds) != (count + 1) * _OFFSET_BYTES:
         raise ValueError("the inputs object is cut")
-    stream = io.BytesIO(span)
-    return [pickle.load(stream) for _ in range(count)]
+    offsets = struct.unpack(f"<{count + 1}Q", bounds)
+    start = offsets[0]
+    span = memoryview(read(offsets[-1] - start, start))
+    if len(span) != offsets[-1] - start:
+        raise ValueError("the inputs object is cut")
+    elements, begin = [], 0
+    for end in offsets[1:]:
+        elements.append(pickle.loads(span[begin : end - start]))
+        begin = end - start
+    return elements
+
+
+def _read(descriptor: int, size: int, start: int) -> bytes:
+    data = os.pread(descriptor, size, start)
+    while len(data) < size and (more := os.pread(descriptor, size - len(data), start + len(data))):
+        data += more  # the system reads no more than 2 GiB at a time
+    return data

@@ -12,6 +12,8 @@ import ctypes
 import os
 import signal
 
+LEFTOVER_MARK = "REMOTEBATCH_AGENT"
+"""Environment variable that marks every process of an agent's tasks, so leftovers can be found."""
 _PR_SET_CHILD_SUBREAPER = 36
 
 _prctl = ctypes.PyDLL(None).prctl  # PyDLL: such a short call is not worth letting go of the GIL

@@ -54,13 +54,12 @@ def pack(header: dict[str, Any], outcomes: list[tuple[Any, ...]]) -> bytes:
     return envelope.pack(header, payload)
 
 
-def base_header() -> dict[str, Any]:
-    """The part of the header that is known before anything has run."""
-    return {
-        "kind": "result",
-        "python": "{}.{}.{}".format(*sys.version_info),
-        "cloudpickle": cloudpickle.__version__,
-    }
+BASE_HEADER = {
+    "kind": "result",
+    "python": "{}.{}.{}".format(*sys.version_info),
+    "cloudpickle": cloudpickle.__version__,
+}
+"""The part of the header that is known before anything has run."""
 
 
 def _unpicklable(outcomes: list[tuple[Any, ...]], error: Exception) -> str:

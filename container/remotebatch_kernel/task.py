@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 import reprlib
 import resource
 import signal
@@ -11,6 +10,7 @@ import sys
 import time
 import traceback
 import warnings
+from _signal import pthread_sigmask  # type: ignore[import-not-found]  # signal's own makes enums of the result
 from typing import Any, NamedTuple, NoReturn
 
 from remotebatch_kernel import envelope, exit_codes, function, inputs, result
@@ -68,21 +68,6 @@ def run_call(call: Call) -> int:
     return code
 
 
-def rehearse(function_object: bytes, element: bytes) -> None:
-    """Go through the motions of an evaluation, in memory and of a trifle.
-
-    The interpreter's caches fill, its code specializes, and what a forked copy has to copy because it
-    writes to it has been copied by then.
-    """
-    evaluation = _Evaluation(Call("", "", 0, 1, ""))
-    header, payload = envelope.unpack(function_object)
-    content = pickle.loads(payload)
-    elements = [pickle.loads(element)]
-    evaluation.input_string = _input_string(header["name"], elements)
-    outcomes = [_evaluate(content["function"], *elements[0])]
-    result.pack(evaluation._header(success=True, failure_type=None, message=""), outcomes)
-
-
 class _Evaluation:
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -90,10 +75,10 @@ class _Evaluation:
         self.input_string = ""
         self.started_at = time.time()
         self._wall = time.perf_counter()
-        self._cpu = _cpu_seconds()
+        self._cpu = time.process_time()
 
     def run(self) -> int:
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # from here on it can be heeded
+        pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # from here on it can be heeded
         called = function.load(self.call.function)
         elements = self._elements(called.name)
         self.input_string = _input_string(called.name, elements)
@@ -113,7 +98,7 @@ class _Evaluation:
 
         warnings.showwarning = record  # type: ignore[assignment]
         self.started_at = time.time()
-        self._wall, self._cpu = time.perf_counter(), _cpu_seconds()
+        self._wall, self._cpu = time.perf_counter(), time.process_time()
         outcomes: list[tuple[Any, ...]] = []
         try:
             if called.initializer is not None:
@@ -174,13 +159,13 @@ class _Evaluation:
 
     def _header(self, success: bool, failure_type: str | None, message: str) -> dict[str, Any]:
         return {
-            **result.base_header(),
+            **result.BASE_HEADER,
             "success": success,
             "failure_type": failure_type,
             "message": _shortened(message),
             "input_string": self.input_string,
             "warnings": self.warnings,
-            "timing": _cpu_seconds() - self._cpu,
+            "timing": time.process_time() - self._cpu + _children_seconds(),
             "absolute_timing": time.perf_counter() - self._wall,
             "started_at": self.started_at,
             "attempt": self.call.attempt,
@@ -227,9 +212,9 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
 
 
-def _cpu_seconds() -> float:
-    own, children = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def flush_streams() -> None:

@@ -213,7 +213,7 @@ async def _serve(store: Store, lock: int, capacity: Demand) -> None:
     journal = Journal(store.journal)
     unfinished = [job for job, _, _, finished in journal.jobs() if not finished]
     _remove_leftover_containers(store, any(job.settings["container_image"] for job in unfinished))
-    engine = Engine(store, journal, capacity, ProcessRunner(lock), ContainerRunner(store.root))
+    engine = Engine(store, journal, capacity, ProcessRunner(lock, store.scratch), ContainerRunner(store.root))
     engine.recover()
     await Agent(store, engine).run()
 

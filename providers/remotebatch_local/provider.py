@@ -152,9 +152,9 @@ class LocalProvider(Provider):
 
     def _store_submission(self, submission: Submission) -> JobRecord:
         store, function = self._store, submission.function
-        store.put("kernels", kernel_digest(), kernel_archive())
+        store.put("kernels", kernel_digest(), kernel_archive)
         if function is not None:
-            store.put("functions", function.digest, function.data)
+            store.put("functions", function.digest, lambda: function.data)
         record = record_of(
             submission,
             submission.id,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from remotebatch.records import TaskRecord
 from remotebatch.runtime import task_variables
 from remotebatch_kernel import inputs
-from remotebatch_kernel.serve import LEFTOVER_MARK
+from remotebatch_kernel.linux import LEFTOVER_MARK
+from remotebatch_kernel.task import Call
 from remotebatch_local.jobs import LocalJob
 from remotebatch_local.runners import TaskSpec
 from remotebatch_local.store import Store
@@ -26,20 +25,20 @@ def specify(
     record, settings = job.record, job.record.settings
     span = record.span(task.index)
     argv: list[str] | None = None
-    call: dict[str, Any] | None = None
+    call: Call | None = None
     function = ""
     if record.function is None:
         argv = list(inputs.read_span(store.inputs(record), span.start, 1)[0][0])
     else:
         function = store.object_path("functions", record.function)
-        call = {
-            "function": function,
-            "inputs": store.inputs(record),
-            "first": span.start,
-            "length": len(span),
-            "result": store.result(record, task.index),
-            "attempt": task.attempts,
-        }
+        call = Call(
+            function=function,
+            inputs=store.inputs(record),
+            first=span.start,
+            length=len(span),
+            result=store.result(record, task.index),
+            attempt=task.attempts,
+        )
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))} if gpus else {}
     files = {name: store.object_path("files", digest) for name, digest in settings["input_files"].items()}
     return TaskSpec(

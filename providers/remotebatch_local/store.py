@@ -116,10 +116,11 @@ class Store:
         """Path of an object; ``kind`` is functions, files or kernels."""
         return f"{self.objects}/{kind}/{digest}"
 
-    def put(self, kind: str, digest: str, data: bytes) -> str:
-        """Store bytes under their digest, once."""
+    def put(self, kind: str, digest: str, make: Callable[[], bytes]) -> str:
+        """Store bytes under their digest, once; ``make`` is asked for them if they are not there."""
         path = self.object_path(kind, digest)
         if not os.path.exists(path):
+            data = make()
             _write_new(path, lambda file: file.write(data))
         return path
 

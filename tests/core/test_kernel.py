@@ -14,7 +14,7 @@ import pytest
 
 import remotebatch_kernel
 from remotebatch import evaluation
-from remotebatch.kernel_archive import kernel_archive
+from remotebatch.kernel_archive import kernel_archive, kernel_digest
 from remotebatch.submission import pack_function, pack_inputs
 from remotebatch_kernel import envelope, exit_codes
 
@@ -96,7 +96,7 @@ def test_imports_the_standard_library_and_cloudpickle_only(source: Path) -> None
             assert (node.module or "").partition(".")[0] in allowed
 
 
-def test_archive_is_the_same_each_time() -> None:
-    first = kernel_archive()
-    kernel_archive.cache_clear()
-    assert kernel_archive() == first
+def test_archive_has_the_same_name_each_time() -> None:
+    first = kernel_digest()
+    kernel_digest.cache_clear()
+    assert kernel_digest() == first

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 import msgspec
 
+from remotebatch_kernel.task import Call
+
 
 class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One run of one task, ready to start."""
@@ -27,8 +29,8 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Name in the working directory → path of the file to copy there."""
     argv: list[str] | None = None
     """The command to run, or None for a call."""
-    call: dict[str, Any] | None = None
-    """What the kernel is to evaluate: the fields of :class:`remotebatch_kernel.task.Call`."""
+    call: Call | None = None
+    """What the kernel is to evaluate."""
     kernel: str = ""
     """Path of the kernel archive."""
     python: str = ""

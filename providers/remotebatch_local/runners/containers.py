@@ -166,7 +166,7 @@ class _Run:
         """Put the result where it belongs: one task's container cannot touch another's result."""
         if self._spec.call is not None and os.path.isdir(self._result):
             if os.path.exists(f"{self._result}/result"):
-                os.replace(f"{self._result}/result", self._spec.call["result"])
+                os.replace(f"{self._result}/result", self._spec.call.result)
             shutil.rmtree(self._result)
 
     def abandon(self) -> None:
@@ -259,12 +259,12 @@ class _Run:
         }
         if spec.call is not None:
             os.mkdir(self._result)
-            call = {**spec.call, "result": f"{self._result}/result"}
-            options["entrypoint"] = ["python3", spec.kernel, "run", json.dumps(call)]
+            call = spec.call._replace(result=f"{self._result}/result")
+            options["entrypoint"] = ["python3", spec.kernel, "run", json.dumps(call._asdict())]
             for path, mode in (
                 (spec.kernel, "ro"),
-                (spec.call["function"], "ro"),
-                (spec.call["inputs"], "ro"),
+                (spec.call.function, "ro"),
+                (spec.call.inputs, "ro"),
                 (self._result, "rw"),
             ):
                 options["volumes"][path] = {"bind": path, "mode": mode}

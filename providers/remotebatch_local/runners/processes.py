@@ -17,17 +17,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from remotebatch_kernel import linux
-from remotebatch_kernel.serve import (
+from remotebatch_kernel.frames import (
     ENDED,
     FOLLOW,
     FRAME,
-    LEFTOVER_MARK,
     READY,
     RECALL,
     RECALLED,
     SETUP_FAILED,
     SIGNAL,
     START,
+    Task,
+    pack,
 )
 from remotebatch_local.runners import TaskEnd, TaskSpec
 
@@ -41,7 +42,7 @@ _log = logging.getLogger(__name__)
 
 def kill_leftovers(root: str) -> None:
     """Kill what an agent and its kernels, killed together, left of their tasks."""
-    mark = f"{LEFTOVER_MARK}={root}\0".encode()
+    mark = f"{linux.LEFTOVER_MARK}={root}\0".encode()
     for name in os.listdir("/proc"):
         if name.isdigit() and int(name) != os.getpid():
             try:
@@ -63,12 +64,17 @@ class KernelKey(NamedTuple):
 
 
 class ProcessRunner:
-    """Runs tasks as processes of this machine."""
+    """Runs tasks as processes of this machine.
+
+    :param lock_descriptor: open file that its processes hold open too.
+    :param scratch: directory for a few files of its processes; nobody misses what is left there.
+    """
 
     can_follow = True
 
-    def __init__(self, lock_descriptor: int) -> None:
+    def __init__(self, lock_descriptor: int, scratch: str) -> None:
         self._lock_descriptor = lock_descriptor
+        self._scratch = scratch
         self._kernels: dict[KernelKey, _WarmKernel] = {}  # the one used last comes last
         self._unloadable: set[KernelKey] = set()
         self._kernel_pids: set[int] = set()  # of those that retire as well, until they have ended
@@ -134,7 +140,7 @@ class ProcessRunner:
         kernel = self._kernels.pop(key, None)
         if kernel is None or kernel.gone:
             self._retire_idle()
-            kernel = _WarmKernel(key, self._lock_descriptor, self._kernel_ended)
+            kernel = _WarmKernel(key, self._lock_descriptor, self._scratch, self._kernel_ended)
             self._kernel_pids.add(kernel.pid)
         self._kernels[key] = kernel
         return kernel
@@ -169,12 +175,14 @@ class ProcessRunner:
 class _WarmKernel(asyncio.Protocol):
     """The agent's end of a warm kernel's channel; see :mod:`remotebatch_kernel.serve`."""
 
-    def __init__(self, key: KernelKey, lock_descriptor: int, on_end: Callable[[_WarmKernel], None]) -> None:
+    def __init__(
+        self, key: KernelKey, lock_descriptor: int, scratch: str, on_end: Callable[[_WarmKernel], None]
+    ) -> None:
         ours, theirs = socket.socketpair()
         with theirs:
             descriptor = theirs.fileno()
             self._process = subprocess.Popen(
-                [key.python, key.archive, "serve", str(descriptor), key.function, *key.preload],
+                [key.python, key.archive, "serve", str(descriptor), scratch, key.function, *key.preload],
                 stdin=subprocess.DEVNULL,
                 # bound at start, the symbols of shared libraries need not be bound anew in every copy
                 env={"LD_BIND_NOW": "1", **dict(key.environment)},
@@ -217,18 +225,18 @@ class _WarmKernel(asyncio.Protocol):
                 began()
             else:
                 self._began[spec.key] = began
-        task = {
-            "key": spec.key,
-            "directory": spec.directory,
-            "log_directory": spec.log_directory,
-            "environment": spec.environment,
-            "memory_limit": spec.memory_limit,
-            "files": spec.files,
-            "argv": spec.argv,
-            "call": spec.call,
-        }
+        task = Task(
+            key=spec.key,
+            directory=spec.directory,
+            log_directory=spec.log_directory,
+            environment=spec.environment,
+            memory_limit=spec.memory_limit,
+            files=spec.files,
+            argv=spec.argv,
+            call=None if spec.call is None else tuple(spec.call),
+        )
         kind, number = (START, 0) if after is None else (FOLLOW, after)
-        self._send(kind, spec.key, number, pickle.dumps(task, _PICKLE_PROTOCOL))
+        self._send(kind, spec.key, number, pickle.dumps(tuple(task), _PICKLE_PROTOCOL))
 
     def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
         self._recalls[key] = recalled
@@ -252,7 +260,7 @@ class _WarmKernel(asyncio.Protocol):
             self._transport.close()
 
     def _send(self, kind: bytes, key: int, number: int = 0, text: bytes = b"") -> None:
-        data = FRAME.pack(kind, key, number, len(text)) + text
+        data = pack(kind, key, number, text)
         if self._transport is None or not self.ready:
             self._held.append((key, data))
         elif not self.gone:

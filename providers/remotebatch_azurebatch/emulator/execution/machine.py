@@ -29,7 +29,7 @@ from remotebatch_azurebatch.emulator.models.containers import (
     ContainerSettings,
     ContainerWorkingDirectory,
 )
-from remotebatch_kernel.serve import LEFTOVER_MARK
+from remotebatch_kernel.linux import LEFTOVER_MARK
 from remotebatch_local.engine import GRACE
 from remotebatch_local.runners import Runner, TaskEnd, TaskSpec, containers
 from remotebatch_local.runners.containers import ContainerRunner
@@ -183,7 +183,6 @@ class Machine:
         self.storage = storage
         self.transfers = Transfers()
         self._removers = ThreadPoolExecutor(_REMOVERS, "removal")
-        self._processes = ProcessRunner(lock_descriptor)
         self._containers = ContainerRunner(configuration.data)
         self._keys = itertools.count(1)
         self._kernel = os.path.join(configuration.data, f"kernel-{kernel_digest()[:16]}.pyz")
@@ -193,6 +192,7 @@ class Machine:
             os.replace(file.name, self._kernel)
         self._trash = os.path.join(configuration.data, _TRASH)
         self._begin_trash()
+        self._processes = ProcessRunner(lock_descriptor, self._trash)
 
     def next_key(self) -> int:
         """A name for a run."""

@@ -1,0 +1,135 @@
+"""A task is a fork that was spared some of Python's own work: it must not notice, whatever it does next."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from remotebatch import SubmissionEnvironment
+
+
+def test_a_task_that_forks_beside_its_threads(env: SubmissionEnvironment) -> None:
+    def threads_after_a_fork() -> tuple[int, int]:
+        import os
+        import threading
+
+        stop = threading.Event()
+        thread = threading.Thread(target=stop.wait)
+        thread.start()
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.write(writing, bytes([threading.active_count()]))
+            os._exit(0)
+        os.waitpid(pid, 0)
+        stop.set()
+        thread.join()
+        return os.read(reading, 1)[0], threading.active_count()
+
+    assert env.submit(threads_after_a_fork).result(30) == (1, 1)
+
+
+def test_a_lock_of_logging_that_a_thread_holds_does_not_hold_up_a_fork(env: SubmissionEnvironment) -> None:
+    def logs_after_a_fork() -> int:
+        import logging
+        import os
+        import threading
+
+        handler = logging.StreamHandler()
+        logging.getLogger().addHandler(handler)
+        held, stop = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with handler.lock:
+                held.set()
+                stop.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        held.wait()
+        pid = os.fork()
+        if pid == 0:
+            logging.getLogger().error("from the copy")
+            os._exit(7)
+        _, status = os.waitpid(pid, 0)
+        stop.set()
+        thread.join()
+        return os.waitstatus_to_exitcode(status)
+
+    job = env.options(time_constraint=20).submit(logs_after_a_fork)
+    assert job.result(30) == 7
+    assert job.error_log() == "from the copy\n"
+
+
+def test_worker_processes_of_a_task(env: SubmissionEnvironment) -> None:
+    def squares() -> list[int]:
+        import multiprocessing
+
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            return pool.map(abs, [-1, -2, -3])
+
+    assert env.options(time_constraint=20).submit(squares).result(30) == [1, 2, 3]
+
+
+def test_the_main_thread_is_the_tasks_own(env: SubmissionEnvironment) -> None:
+    def identity() -> tuple[int | None, int]:
+        import os
+        import threading
+
+        return threading.main_thread().native_id, os.getpid()
+
+    native_id, pid = env.submit(identity).result(30)
+    assert native_id == pid
+
+
+def test_random_numbers_differ_in_each_task(env: SubmissionEnvironment) -> None:
+    import random
+
+    values = env.map_submit(lambda _: random.random(), range(8)).results(30)
+    assert len(set(values)) == 8
+
+
+def test_log_records_that_a_handler_holds_back_are_flushed_at_the_end(env: SubmissionEnvironment) -> None:
+    def log() -> None:
+        import logging.handlers
+        import sys
+
+        target = logging.StreamHandler(sys.stdout)
+        logging.getLogger().addHandler(logging.handlers.MemoryHandler(100, target=target))
+        logging.getLogger().warning("held back")
+
+    job = env.submit(log)
+    job.result(30)
+    assert job.log() == "held back\n"
+
+
+def test_exit_handlers_run(env: SubmissionEnvironment) -> None:
+    def register() -> None:
+        import atexit
+
+        atexit.register(print, "at the end")
+
+    job = env.submit(register)
+    job.result(30)
+    assert job.log() == "at the end\n"
+
+
+def test_every_descriptor_closed(env: SubmissionEnvironment) -> None:
+    """As programs do that become daemons."""
+
+    def close_all() -> str:
+        import os
+
+        os.closerange(3, 4096)
+        return "done"
+
+    assert env.map_submit(lambda _: close_all(), range(6)).results(30) == ["done"] * 6
+
+
+def test_warm_kernels_leave_no_files(env: SubmissionEnvironment, root: str) -> None:
+    def files() -> list[Path]:
+        return list(Path(root, "scratch").glob("kernel-*/*"))
+
+    assert env.submit(abs, -1).result(30) == 1
+    assert files()
+    env._provider.agent.stop()
+    assert not files()
