@@ -63,17 +63,18 @@ def load(path: str) -> Function:
 
 def _read(path: str) -> bytes:
     """Read a file, or, as Python's own imports would, a member of an archive: ``program.pyz/function``."""
+    try:
+        return envelope.read(path)
+    except NotADirectoryError:
+        pass
     archive, member = os.path.split(path)
-    if os.path.isfile(archive):
-        import zipfile  # it loads every compression library there is, for which warm kernels have no use
+    import zipfile  # it loads every compression library there is, for which warm kernels have no use
 
-        try:
-            with zipfile.ZipFile(archive) as program:
-                return program.read(member)
-        except (KeyError, zipfile.BadZipFile) as error:
-            raise envelope.CorruptEnvelope(f"{archive}: {error}") from error
-    with open(path, "rb") as file:
-        return file.read()
+    try:
+        with zipfile.ZipFile(archive) as program:
+            return program.read(member)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise envelope.CorruptEnvelope(f"{archive}: {error}") from error
 
 
 def _install_source(files: dict[str, dict[int, str]]) -> None:

@@ -66,7 +66,11 @@ class Rehearsal:
 
     def _trifle(self) -> Task:
         header = {"name": "rehearsal", "python": sys.version_info[:3]}
-        content: dict[str, Any] = {"function": abs, "initializer": None, "modules": {}, "source_lines": {}}
+
+        def trifle(number: int) -> int:  # within another function, and so it travels by value
+            return abs(number)
+
+        content: dict[str, Any] = {"function": trifle, "initializer": None, "modules": {}, "source_lines": {}}
         function, elements, result = (
             f"{self._directory}/{name}" for name in ("function", "inputs", "result")
         )

@@ -173,9 +173,11 @@ class _WarmKernel:
     def _fork_ahead(self, idle: bool) -> None:
         """Fork spares for the tasks that may come next; several at once, for that is cheaper.
 
-        :param idle: there is time for them to rehearse, and so to begin faster.
+        :param idle: nothing else happens just now.
         """
-        rehearse = self._rehearsal.perform if idle and self._rehearsal is not None else None
+        # they begin faster then; among many tasks what counts is how much they take in all
+        alone = not self._followers and len(self._pids) <= 1
+        rehearse = self._rehearsal.perform if self._rehearsal and (idle or alone) else None
         foreign = [*self._processes, *(spare.pipe for spare in self._spares)]
         if self._farewells is not None:
             foreign.append(self._farewells.fileno())
