@@ -17,10 +17,13 @@ _THEIRS = frozenset({"threading", "logging"})
 _left_out: list[dict[str, Callable[[], Any]]] = []
 _register = os.register_at_fork
 _kernel = os.getpid()
+_lightened = False
 
 
 def lighten() -> None:
     """Spare the copies of this process; to be called before anything has imported those two."""
+    global _lightened
+    _lightened = True
     os.register_at_fork = _register_others  # type: ignore[assignment]
     try:
         import logging  # noqa: F401
@@ -34,6 +37,14 @@ def become_task() -> None:
     """In a copy: what it needs of what was left out."""
     main_thread = sys.modules["threading"].main_thread()
     main_thread._set_native_id()  # all else that is known of the thread holds for the copy
+
+
+def register(**handlers: Callable[[], Any]) -> None:
+    """As ``os.register_at_fork``, for what the copies of a lightened process are to be spared as well."""
+    if _lightened:
+        _left_out.append(handlers)
+    else:
+        _register(**handlers)
 
 
 def _register_others(**handlers: Callable[[], Any]) -> None:

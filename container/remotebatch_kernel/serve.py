@@ -21,7 +21,7 @@ import signal
 import sys
 from typing import NamedTuple
 
-from remotebatch_kernel import exit_codes, function, linux
+from remotebatch_kernel import exit_codes, function, linux, sigterm
 from remotebatch_kernel.failure import KernelFailure
 from remotebatch_kernel.farewells import Farewells
 from remotebatch_kernel.frames import (
@@ -132,7 +132,7 @@ class _WarmKernel:
             print(f"warm kernel: tasks start and end more slowly: {error}", file=sys.stderr)
         # One that reaches a copy too early would be lost in the interpreter's own after-fork code:
         # it waits until the copy is ready for it
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        sigterm.hold_back()
         gc.collect()
         gc.freeze()  # keeps the collector from touching, and so copying, pages shared with tasks
         self._send(READY, 0)

@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
-from remotebatch_kernel import exit_codes, forks, frames, linux
+from remotebatch_kernel import exit_codes, forks, frames, linux, sigterm
 from remotebatch_kernel.farewells import Farewells
 from remotebatch_kernel.files import place_files
 from remotebatch_kernel.task import Call, flush_streams, run_call
@@ -166,7 +166,7 @@ def finish_interpreter() -> None:
 
 def _execute(argv: list[str]) -> int:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    sigterm.let_through()
     try:
         os.execvpe(argv[0], argv, os.environ)
     except FileNotFoundError:

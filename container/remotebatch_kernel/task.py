@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import reprlib
 import resource
-import signal
 import sys
 import time
 import traceback
 import warnings
-from _signal import pthread_sigmask  # type: ignore[import-not-found]  # signal's own makes enums of the result
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
-from remotebatch_kernel import envelope, exit_codes, function, inputs, result
+from remotebatch_kernel import envelope, exit_codes, forks, function, inputs, result, sigterm
 from remotebatch_kernel.failure import KernelFailure
+from remotebatch_kernel.sigterm import Terminated
 
 JOB_OUTPUT = "JobOutput"
 _MOST_WARNINGS = 100
@@ -41,10 +40,6 @@ class Call(NamedTuple):
     def from_json(cls, text: str) -> Call:
         """Read a call as it was written on a command line."""
         return cls(**json.loads(text))
-
-
-class Terminated(SystemExit):
-    """Raised in the user's code by SIGTERM, so that its ``finally`` blocks run."""
 
 
 def run_call(call: Call) -> int:
@@ -78,7 +73,7 @@ class _Evaluation:
         self._cpu = time.process_time()
 
     def run(self) -> int:
-        pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # from here on it can be heeded
+        sigterm.let_through()  # from here on it can be heeded
         called = function.load(self.call.function)
         elements = self._elements(called.name)
         self.input_string = _input_string(called.name, elements)
@@ -228,12 +223,8 @@ def flush_streams() -> None:
 
 def prepare_process() -> None:
     """Set up the streams and the handling of SIGTERM; once in a process, or in the one it is forked from."""
-    signal.signal(signal.SIGTERM, _terminate)
+    sigterm.heed()
+    forks.register(**sigterm.FORK_HANDLERS)
     for stream in (sys.stdout, sys.stderr):
         # a line at a time, so that a log can be followed
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
-
-
-def _terminate(signum: int, frame: Any) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: let the clean-up finish
-    raise Terminated(exit_codes.TERMINATED)

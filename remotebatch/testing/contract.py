@@ -339,6 +339,27 @@ class ProviderContract:
         assert list(tmp_path.iterdir()) == []
         assert job.abort().failure_type is FailureType.ABORTED
 
+    def test_copies_of_a_task_end_by_sigterm_however_early_it_comes(
+        self, environment: SubmissionEnvironment
+    ) -> None:
+        """As multiprocessing ends its workers, and then waits for them."""
+
+        def ends_of_copies() -> set[int]:
+            import os
+            import signal
+
+            ends = set()
+            for _ in range(50):
+                pid = os.fork()
+                if pid == 0:
+                    while True:
+                        signal.pause()
+                os.kill(pid, signal.SIGTERM)
+                ends.add(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+            return ends
+
+        assert environment.submit(ends_of_copies).result(TIMEOUT) == {-15}
+
     def test_abort_lets_user_code_clean_up(self, environment: SubmissionEnvironment) -> None:
         def tidy() -> None:
             import time
