@@ -18,6 +18,7 @@ import cloudpickle
 import remotebatch_kernel
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's earliest
+_FORMAT = b"2"  # of the archive: what else than its sources makes it what it is
 _MAIN = b"import sys\nfrom remotebatch_kernel.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
 
 
@@ -32,17 +33,16 @@ def kernel_archive() -> bytes:
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, source in _sources():
             archive.writestr(zipfile.ZipInfo(name, _EPOCH), source, zipfile.ZIP_DEFLATED)
-            if name != "__main__.py":  # Python runs that by its source
-                archive.writestr(
-                    zipfile.ZipInfo(f"{name}c", _EPOCH), _compiled(name, source), zipfile.ZIP_DEFLATED
-                )
+            archive.writestr(
+                zipfile.ZipInfo(f"{name}c", _EPOCH), _compiled(name, source), zipfile.ZIP_DEFLATED
+            )
     return buffer.getvalue()
 
 
 @functools.cache
 def kernel_digest() -> str:
     """Names the archive by what goes into it, in hex: the same versions give the same name."""
-    digest = hashlib.sha256(importlib.util.MAGIC_NUMBER)
+    digest = hashlib.sha256(_FORMAT + importlib.util.MAGIC_NUMBER)
     for name, source in _sources():
         digest.update(f"{name} {len(source)}\n".encode())
         digest.update(source)

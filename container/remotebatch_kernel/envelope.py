@@ -13,6 +13,7 @@ from typing import Any
 
 FORMAT = 1
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+_LARGE = 1 << 30  # beyond 2 GiB one call does not read it all
 HEADER_LIMIT = 16 * 1024 * 1024
 
 
@@ -50,10 +51,10 @@ def read(path: str) -> bytes:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         size = os.fstat(descriptor).st_size
-        data = os.read(descriptor, size)
-        while len(data) < size and (more := os.read(descriptor, size - len(data))):
-            data += more  # the system reads no more than 2 GiB at a time
-        return data
+        if size < _LARGE:
+            return os.read(descriptor, size)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read()
     finally:
         os.close(descriptor)
 

@@ -10,41 +10,42 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 _THEIRS = frozenset({"threading", "logging"})
 _left_out: list[dict[str, Callable[[], Any]]] = []
 _register = os.register_at_fork
-_kernel = os.getpid()
-_lightened = False
+_lightened: int | None = None
+"""Id of the process whose own copies are spared."""
+_spared = False
+_main_thread: Any = None
 
 
 def lighten() -> None:
     """Spare the copies of this process; to be called before anything has imported those two."""
-    global _lightened
-    _lightened = True
+    global _lightened, _main_thread
     os.register_at_fork = _register_others  # type: ignore[assignment]
     try:
         import logging  # noqa: F401
-        import threading  # noqa: F401
+        import threading
     finally:
         os.register_at_fork = _register
-    _register(before=_before_fork)
+    _register(before=_before, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+    _lightened, _main_thread = os.getpid(), threading.main_thread()
 
 
 def become_task() -> None:
     """In a copy: what it needs of what was left out."""
-    main_thread = sys.modules["threading"].main_thread()
-    main_thread._set_native_id()  # all else that is known of the thread holds for the copy
+    _main_thread._set_native_id()  # all else that is known of the thread holds for the copy
 
 
 def register(**handlers: Callable[[], Any]) -> None:
     """As ``os.register_at_fork``, for what the copies of a lightened process are to be spared as well."""
-    if _lightened:
-        _left_out.append(handlers)
-    else:
+    if _lightened is None:
         _register(**handlers)
+    else:
+        _left_out.append(handlers)
 
 
 def _register_others(**handlers: Callable[[], Any]) -> None:
@@ -54,11 +55,24 @@ def _register_others(**handlers: Callable[[], Any]) -> None:
         _register(**handlers)
 
 
-def _before_fork() -> None:
-    """A copy forks: from here on it does all that any process does."""
-    if _left_out and os.getpid() != _kernel:
-        for handlers in _left_out:
-            _register(**handlers)
-            if "before" in handlers:  # registered too late for this fork
-                handlers["before"]()
-        _left_out.clear()
+def _before() -> None:
+    global _spared
+    _spared = os.getpid() == _lightened
+    if not _spared:
+        _call("before", reversed(_left_out))
+
+
+def _after_in_parent() -> None:
+    if not _spared:
+        _call("after_in_parent", _left_out)
+
+
+def _after_in_child() -> None:
+    if not _spared:
+        _call("after_in_child", _left_out)
+
+
+def _call(when: str, handlers: Iterable[dict[str, Callable[[], Any]]]) -> None:
+    for registered in handlers:
+        if when in registered:
+            registered[when]()

@@ -17,6 +17,7 @@ MAGIC = b"RBIN1\n\0\0"
 _COUNT = struct.Struct("<Q")
 _HEAD_BYTES = len(MAGIC) + _COUNT.size
 _OFFSET_BYTES = 8
+_LARGE = 1 << 30  # beyond 2 GiB one call does not read it all
 _DATA_URL = "data:application/octet-stream;base64,"
 
 
@@ -77,7 +78,8 @@ def _unpickle(
 
 
 def _read(descriptor: int, size: int, start: int) -> bytes:
-    data = os.pread(descriptor, size, start)
-    while len(data) < size and (more := os.pread(descriptor, size - len(data), start + len(data))):
-        data += more  # the system reads no more than 2 GiB at a time
-    return data
+    if size < _LARGE:
+        return os.pread(descriptor, size, start)
+    with open(descriptor, "rb", closefd=False) as file:
+        file.seek(start)
+        return file.read(size)

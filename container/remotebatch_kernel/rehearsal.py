@@ -36,7 +36,7 @@ class Rehearsal:
         self._task = pickle.dumps(tuple(self._trifle()))
 
     def perform(self) -> None:
-        """Do all that a task does save what cannot be undone.
+        """Do all that a task does save what cannot be undone; SIGTERM is to be held back meanwhile.
 
         :raises OSError: if there is no room for what it writes.
         """
@@ -57,9 +57,9 @@ class Rehearsal:
         spare.write_all(writing, self._task)
         os.close(writing)
         linux.become_subreaper()
-        key, directory, logs, environment, limit, files, argv, call = pickle.loads(spare.read_all(reading))
+        key, directory, logs, environment, limit, files, _, call = pickle.loads(spare.read_all(reading))
         spare.enter(directory, logs, environment, limit, files)
-        code = spare.run(argv, call)
+        code = spare.evaluate(call)
         flush_streams()
         spare.has_children()
         self._farewells.send(key, code)

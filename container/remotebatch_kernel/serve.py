@@ -126,13 +126,13 @@ class _WarmKernel:
         prepare_process()  # here, so that no forked copy has to
         linux.become_subreaper()
         atexit.unregister(logging.shutdown)  # a task calls it if it has to
+        # One that reaches a copy too early would be lost in the interpreter's own after-fork code, or be
+        # the rehearsal's: it waits until the copy is ready for it
+        sigterm.hold_back()
         try:
             self._prepare_tasks()
         except OSError as error:
             print(f"warm kernel: tasks start and end more slowly: {error}", file=sys.stderr)
-        # One that reaches a copy too early would be lost in the interpreter's own after-fork code:
-        # it waits until the copy is ready for it
-        sigterm.hold_back()
         gc.collect()
         gc.freeze()  # keeps the collector from touching, and so copying, pages shared with tasks
         self._send(READY, 0)
@@ -154,7 +154,8 @@ class _WarmKernel:
                     return
         finally:
             for pid in linux.children(os.getpid()):
-                linux.kill_tree(pid)
+                if linux.kill_tree(pid):
+                    os.waitpid(pid, 0)  # none may still write where things are removed
             _remove(self._directory)
 
     def _prepare_tasks(self) -> None:
@@ -162,6 +163,7 @@ class _WarmKernel:
 
         :raises OSError: if there is no room for the few files that it takes.
         """
+        _remove(self._directory)  # of a process that had the same id and was killed
         os.mkdir(self._directory, 0o700)
         self._farewells = Farewells(f"{self._directory}/farewells")
         self._poll.register(self._farewells, select.POLLIN)
@@ -263,7 +265,7 @@ class _WarmKernel:
         del self._processes[running.process]
         self._poll.unregister(running.process)
         os.close(running.process)
-        if running.key in self._pids:  # who said farewell had no descendants
+        if running.key in self._pids:  # who said farewell has no descendants, and nothing to start one
             self._kill_orphans()
             self._over(running.key, os.waitstatus_to_exitcode(status))
 

@@ -35,8 +35,12 @@ def let_through() -> None:
 
 
 def _terminate(signum: int, frame: Any) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough: let the clean-up finish
+    signal.signal(signal.SIGTERM, _ignore)  # once is enough: let the clean-up finish
     raise Terminated(exit_codes.TERMINATED)
+
+
+def _ignore(signum: int, frame: Any) -> None:
+    """Unlike SIG_IGN, a program that is executed does not inherit it."""
 
 
 # A task that forks, as multiprocessing does, ends its workers by SIGTERM. One that reaches a worker too
@@ -54,7 +58,7 @@ def _after_fork_in_parent() -> None:
 
 
 def _after_fork_in_child() -> None:
-    if signal.getsignal(signal.SIGTERM) is _terminate:
+    if signal.getsignal(signal.SIGTERM) in (_terminate, _ignore):
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
     pthread_sigmask(signal.SIG_SETMASK, _held_before.mask)
 

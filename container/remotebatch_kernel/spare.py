@@ -28,7 +28,7 @@ from remotebatch_kernel.task import Call, flush_streams, run_call
 _STREAM_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _MOST_AT_ONCE = 1 << 16
 _log_handlers = logging._handlerList  # type: ignore[attr-defined]
-_own_log_handlers = len(_log_handlers)
+_own_log_handlers = list(_log_handlers)
 
 
 class Spare(NamedTuple):
@@ -73,10 +73,18 @@ def live(
             write_all(channel, frames.pack(frames.SETUP_FAILED, key, text=str(error).encode()))
             os._exit(code)
         close_all(own)
-        code = run(argv, call)
+        if argv:
+            code = _execute(argv)
+        else:
+            sigterm.let_through()  # from here on it can be heeded
+            code = evaluate(call)
         finish_interpreter()
-        if farewells is not None and not has_children():
+        # a thread that is left could still start a process
+        if farewells is not None and threading.active_count() == 1 and not has_children():
             farewells.send(key, code)
+    except sigterm.Terminated:
+        code = exit_codes.TERMINATED
+        flush_streams()
     except BaseException:  # nothing must return into the warm kernel's own code
         traceback.print_exc()
         flush_streams()
@@ -130,13 +138,11 @@ def enter(
     forks.become_task()
 
 
-def run(argv: list[str] | None, call: tuple[Any, ...]) -> int:
-    """Run the task.
+def evaluate(call: tuple[Any, ...]) -> int:
+    """Evaluate a task's call.
 
-    :returns: its exit code, unless it becomes another program.
+    :returns: its exit code.
     """
-    if argv:
-        return _execute(argv)
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()  # every fork would draw the same numbers otherwise
     return run_call(Call(*call))
@@ -154,12 +160,11 @@ def has_children() -> bool:
 def finish_interpreter() -> None:
     """What leaving Python does that a user may count on, without tearing every module down."""
     if threading.active_count() > 1:
-        for thread in threading.enumerate():
-            if thread is not threading.current_thread() and not thread.daemon:
-                thread.join()
+        wait_for_threads: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]
+        wait_for_threads()  # as leaving Python does: executors are told to end theirs first
     run_exit_handlers: Callable[[], None] = atexit._run_exitfuncs
     run_exit_handlers()
-    if len(_log_handlers) > _own_log_handlers:
+    if _log_handlers != _own_log_handlers:
         logging.shutdown()
     flush_streams()
 

@@ -70,10 +70,9 @@ class _Evaluation:
         self.input_string = ""
         self.started_at = time.time()
         self._wall = time.perf_counter()
-        self._cpu = time.process_time()
+        self._cpu = time.process_time() + _children_seconds()
 
     def run(self) -> int:
-        sigterm.let_through()  # from here on it can be heeded
         called = function.load(self.call.function)
         elements = self._elements(called.name)
         self.input_string = _input_string(called.name, elements)
@@ -93,7 +92,7 @@ class _Evaluation:
 
         warnings.showwarning = record  # type: ignore[assignment]
         self.started_at = time.time()
-        self._wall, self._cpu = time.perf_counter(), time.process_time()
+        self._wall, self._cpu = time.perf_counter(), time.process_time() + _children_seconds()
         outcomes: list[tuple[Any, ...]] = []
         try:
             if called.initializer is not None:
@@ -160,7 +159,7 @@ class _Evaluation:
             "message": _shortened(message),
             "input_string": self.input_string,
             "warnings": self.warnings,
-            "timing": time.process_time() - self._cpu + _children_seconds(),
+            "timing": time.process_time() + _children_seconds() - self._cpu,
             "absolute_timing": time.perf_counter() - self._wall,
             "started_at": self.started_at,
             "attempt": self.call.attempt,

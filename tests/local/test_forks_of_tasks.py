@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
-from remotebatch import SubmissionEnvironment
+import psutil
+
+from remotebatch import JobStatus, SubmissionEnvironment
 
 
 def test_a_task_that_forks_beside_its_threads(env: SubmissionEnvironment) -> None:
@@ -100,6 +103,84 @@ def test_log_records_that_a_handler_holds_back_are_flushed_at_the_end(env: Submi
     job = env.submit(log)
     job.result(30)
     assert job.log() == "held back\n"
+
+
+def test_log_records_of_a_handler_that_was_configured_are_flushed_too(env: SubmissionEnvironment) -> None:
+    def log() -> None:
+        import logging.config
+        import sys
+
+        memory = {"class": "logging.handlers.MemoryHandler", "capacity": 100, "target": "out"}
+        out = {"class": "logging.StreamHandler", "stream": sys.stdout}
+        handlers = {"out": out, "held": memory}
+        logging.config.dictConfig({"version": 1, "handlers": handlers, "root": {"handlers": ["held"]}})
+        logging.getLogger().warning("held back")
+
+    job = env.submit(log)
+    job.result(30)
+    assert job.log() == "held back\n"
+
+
+def test_an_executor_that_was_not_shut_down_does_not_hold_up_the_end(env: SubmissionEnvironment) -> None:
+    def leave_one() -> int:
+        import concurrent.futures
+        import sys
+
+        sys.executor = concurrent.futures.ThreadPoolExecutor(1)  # type: ignore[attr-defined]
+        return sys.executor.submit(abs, -1).result()  # type: ignore[attr-defined,no-any-return]
+
+    assert env.options(time_constraint=15).submit(leave_one).result(30) == 1
+
+
+def test_what_a_daemon_thread_starts_at_the_end_ends_with_the_task(env: SubmissionEnvironment) -> None:
+    def start_until_the_end(marker: str) -> None:
+        import subprocess
+        import threading
+
+        def start() -> None:
+            while True:
+                subprocess.Popen(["sleep", marker])
+
+        threading.Thread(target=start, daemon=True).start()
+
+    marker = f"300.{os.getpid()}"
+    env.map_submit(lambda _: start_until_the_end(marker), range(20)).results(60)
+    assert not [process for process in psutil.process_iter(["cmdline"]) if marker in process.info["cmdline"]]
+
+
+def test_threads_that_fork_at_once(env: SubmissionEnvironment) -> None:
+    def fork_in_threads() -> int:
+        import os
+        import threading
+
+        ends = []
+
+        def fork() -> None:
+            pid = os.fork()
+            if pid == 0:
+                os._exit(threading.active_count())
+            ends.append(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+
+        threads = [threading.Thread(target=fork) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sum(ends)
+
+    array = env.map_submit(lambda _: fork_in_threads(), range(20))
+    assert array.results(60) == [4] * 20
+    assert "".join(child.error_log() for child in array) == ""
+
+
+def test_sigterm_reaches_a_task_however_early_it_comes(env: SubmissionEnvironment) -> None:
+    import time
+
+    for _ in range(10):
+        job = env.submit(time.sleep, 60)
+        while job.status is JobStatus.ACTIVE:
+            pass
+        assert job.abort().wait(20).exit_code == 143
 
 
 def test_exit_handlers_run(env: SubmissionEnvironment) -> None:

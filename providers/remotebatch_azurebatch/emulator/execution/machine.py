@@ -192,7 +192,7 @@ class Machine:
             os.replace(file.name, self._kernel)
         self._trash = os.path.join(configuration.data, _TRASH)
         self._begin_trash()
-        self._processes = ProcessRunner(lock_descriptor, self._trash)
+        self._processes = ProcessRunner(lock_descriptor, self._new_scratch())
 
     def next_key(self) -> int:
         """A name for a run."""
@@ -246,6 +246,14 @@ class Machine:
         for name in os.listdir(data):
             if name.startswith(f"{_TRASH}-"):
                 self._removers.submit(removal.remove, os.path.join(data, name))
+
+    def _new_scratch(self) -> str:
+        """An empty directory for the runner's own files."""
+        scratch = os.path.join(self.configuration.data, "scratch")
+        if os.path.lexists(scratch):
+            self.discard([scratch])
+        os.mkdir(scratch)
+        return scratch
 
     def _in_process(self, command: Command) -> dict[str, Any]:
         if command.container is not None and not command.command_line.strip():
