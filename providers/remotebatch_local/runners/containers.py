@@ -118,7 +118,8 @@ class ContainerRunner:
 
 def remove_leftovers(root: str) -> int:
     """Remove the containers that an agent killed in mid-flight left behind; tell how many."""
-    containers = engine().containers.list(all=True, filters={"label": f"{ROOT_LABEL}={root}"})
+    filters = {"label": f"{ROOT_LABEL}={root}"}
+    containers = engine().containers.list(all=True, filters=filters, ignore_removed=True)
     for container in containers:
         _remove(container)
     return len(containers)
