@@ -11,9 +11,10 @@ import os
 import zlib
 from typing import Any
 
+from remotebatch_kernel import descriptors
+
 FORMAT = 1
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-_LARGE = 1 << 30  # beyond 2 GiB one call does not read it all
 HEADER_LIMIT = 16 * 1024 * 1024
 
 
@@ -47,14 +48,10 @@ def unpack(data: bytes) -> tuple[dict[str, Any], memoryview]:
 
 
 def read(path: str) -> bytes:
-    """Read a whole file; by the system's own calls, which leave less behind than a file object."""
+    """Read a whole file."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
-        size = os.fstat(descriptor).st_size
-        if size < _LARGE:
-            return os.read(descriptor, size)
-        with open(descriptor, "rb", closefd=False) as file:
-            return file.read()
+        return descriptors.read_at(descriptor, os.fstat(descriptor).st_size, 0)
     finally:
         os.close(descriptor)
 
@@ -71,9 +68,7 @@ def write_atomically(path: str, data: bytes) -> None:
     try:
         descriptor = os.open(temporary, _NEW_FILE, 0o666)
         try:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[os.write(descriptor, rest) :]
+            descriptors.write_all(descriptor, data)
         finally:
             os.close(descriptor)
         os.replace(temporary, path)

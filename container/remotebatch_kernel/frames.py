@@ -37,6 +37,20 @@ class Task(NamedTuple):
     """The fields of a :class:`~remotebatch_kernel.task.Call`."""
 
 
+def split(data: bytes) -> tuple[list[tuple[bytes, int, int, bytes]], bytes]:
+    """The whole frames at the beginning, as kind, key, number and text, and what is left of one to come."""
+    whole = []
+    start, end = 0, len(data)
+    while end - start >= FRAME.size:
+        kind, key, number, size = FRAME.unpack_from(data, start)
+        text = start + FRAME.size
+        if end - text < size:
+            break
+        start = text + size
+        whole.append((kind, key, number, data[text:start]))
+    return whole, data[start:]
+
+
 def pack(kind: bytes, key: int, number: int = 0, text: bytes = b"") -> bytes:
     """A frame."""
     return FRAME.pack(kind, key, number, len(text)) + text

@@ -13,11 +13,12 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
+from remotebatch_kernel import descriptors
+
 MAGIC = b"RBIN1\n\0\0"
 _COUNT = struct.Struct("<Q")
 _HEAD_BYTES = len(MAGIC) + _COUNT.size
 _OFFSET_BYTES = 8
-_LARGE = 1 << 30  # beyond 2 GiB one call does not read it all
 _DATA_URL = "data:application/octet-stream;base64,"
 
 
@@ -51,7 +52,7 @@ def read_span(source: str, first: int, count: int) -> list[tuple[tuple[Any, ...]
         return _unpickle(lambda size, start: data[start : start + size], first, count)
     descriptor = os.open(source, os.O_RDONLY)
     try:
-        return _unpickle(lambda size, start: _read(descriptor, size, start), first, count)
+        return _unpickle(lambda size, start: descriptors.read_at(descriptor, size, start), first, count)
     finally:
         os.close(descriptor)
 
@@ -75,11 +76,3 @@ def _unpickle(
         elements.append(pickle.loads(span[begin : end - start]))
         begin = end - start
     return elements
-
-
-def _read(descriptor: int, size: int, start: int) -> bytes:
-    if size < _LARGE:
-        return os.pread(descriptor, size, start)
-    with open(descriptor, "rb", closefd=False) as file:
-        file.seek(start)
-        return file.read(size)

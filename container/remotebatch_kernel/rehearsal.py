@@ -15,7 +15,7 @@ from typing import Any
 
 import cloudpickle
 
-from remotebatch_kernel import envelope, inputs, linux, spare
+from remotebatch_kernel import descriptors, envelope, inputs, linux, spare
 from remotebatch_kernel.farewells import Farewells
 from remotebatch_kernel.frames import Task
 from remotebatch_kernel.task import Call, flush_streams
@@ -49,15 +49,15 @@ class Rehearsal:
             os.chdir(directory)
             for number, stream in zip((1, 2), streams):
                 os.dup2(stream, number)
-            spare.close_all(streams)
+            descriptors.close_all(streams)
             os.environ.pop(_VARIABLE, None)
 
     def _live(self) -> None:
         reading, writing = os.pipe()
-        spare.write_all(writing, self._task)
+        descriptors.write_all(writing, self._task)
         os.close(writing)
         linux.become_subreaper()
-        key, directory, logs, environment, limit, files, _, call = pickle.loads(spare.read_all(reading))
+        key, directory, logs, environment, limit, files, _, call = pickle.loads(descriptors.read_all(reading))
         spare.enter(directory, logs, environment, limit, files)
         code = spare.evaluate(call)
         flush_streams()

@@ -21,22 +21,11 @@ import signal
 import sys
 from typing import NamedTuple
 
-from remotebatch_kernel import exit_codes, function, linux, sigterm
+from remotebatch_kernel import descriptors, exit_codes, frames, function, linux, sigterm
 from remotebatch_kernel.failure import KernelFailure
 from remotebatch_kernel.farewells import Farewells
-from remotebatch_kernel.frames import (
-    ENDED,
-    FOLLOW,
-    FRAME,
-    READY,
-    RECALL,
-    RECALLED,
-    SETUP_FAILED,
-    START,
-    pack,
-)
 from remotebatch_kernel.rehearsal import Rehearsal
-from remotebatch_kernel.spare import Spare, live, write_all
+from remotebatch_kernel.spare import Spare, live
 from remotebatch_kernel.task import prepare_process
 
 _STDERR = 2
@@ -135,7 +124,7 @@ class _WarmKernel:
             print(f"warm kernel: tasks start and end more slowly: {error}", file=sys.stderr)
         gc.collect()
         gc.freeze()  # keeps the collector from touching, and so copying, pages shared with tasks
-        self._send(READY, 0)
+        self._send(frames.READY, 0)
         try:
             while True:
                 if not self._spares:
@@ -204,27 +193,20 @@ class _WarmKernel:
             return False
         if not data:
             return False
-        data = self._received + data
-        start, end = 0, len(data)
-        while end - start >= FRAME.size:
-            kind, key, number, size = FRAME.unpack_from(data, start)
-            text = start + FRAME.size
-            if end - text < size:
-                break
-            start = text + size
-            self._handle(kind, key, number, data[text:start])
-        self._received = data[start:]
+        whole, self._received = frames.split(self._received + data)
+        for frame in whole:
+            self._handle(*frame)
         return True
 
     def _handle(self, kind: bytes, key: int, number: int, text: bytes) -> None:
-        if kind == START or (kind == FOLLOW and number not in self._pids):
+        if kind == frames.START or (kind == frames.FOLLOW and number not in self._pids):
             self._start(key, text)
-        elif kind == FOLLOW:
+        elif kind == frames.FOLLOW:
             self._followers[number] = key, text
-        elif kind == RECALL:
+        elif kind == frames.RECALL:
             if self._followers.get(number, (None,))[0] == key:
                 del self._followers[number]
-                self._send(RECALLED, key)
+                self._send(frames.RECALLED, key)
         elif key in self._pids:
             self._signal(self._pids[key], number)
 
@@ -232,12 +214,12 @@ class _WarmKernel:
         if not self._spares:
             self._fork_ahead(idle=False)
         if not self._spares:
-            self._send(SETUP_FAILED, key, text=b"the system has no room for another process")
-            self._send(ENDED, key, exit_codes.SETUP_FAILED)
+            self._send(frames.SETUP_FAILED, key, text=b"the system has no room for another process")
+            self._send(frames.ENDED, key, exit_codes.SETUP_FAILED)
             return
         spare = self._spares.pop(0)
         try:
-            write_all(spare.pipe, task)  # before the book-keeping: somebody may be waiting
+            descriptors.write_all(spare.pipe, task)  # before the book-keeping: somebody may be waiting
         except BrokenPipeError:
             pass  # the spare was killed by somebody: it is reaped as the task it has become
         finally:
@@ -274,7 +256,7 @@ class _WarmKernel:
         follower = self._followers.pop(key, None)
         if follower is not None:
             self._start(*follower)
-        self._send(ENDED, key, code)
+        self._send(frames.ENDED, key, code)
 
     def _kill_orphans(self) -> None:
         """Kill what an ended task left behind: children of this process that are neither task nor spare."""
@@ -285,7 +267,7 @@ class _WarmKernel:
 
     def _send(self, kind: bytes, key: int, number: int = 0, text: bytes = b"") -> None:
         try:
-            write_all(self._channel, pack(kind, key, number, text))
+            descriptors.write_all(self._channel, frames.pack(kind, key, number, text))
         except (BrokenPipeError, ConnectionResetError):
             pass  # the next read finds the other side gone and ends everything
 

@@ -20,13 +20,12 @@ import traceback
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, NoReturn
 
-from remotebatch_kernel import exit_codes, forks, frames, linux, sigterm
+from remotebatch_kernel import descriptors, exit_codes, forks, frames, linux, sigterm
 from remotebatch_kernel.farewells import Farewells
 from remotebatch_kernel.files import place_files
 from remotebatch_kernel.task import Call, flush_streams, run_call
 
 _STREAM_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
-_MOST_AT_ONCE = 1 << 16
 _log_handlers = logging._handlerList  # type: ignore[attr-defined]
 _own_log_handlers = list(_log_handlers)
 
@@ -57,12 +56,12 @@ def live(
     """
     code = exit_codes.SETUP_FAILED
     try:
-        close_all(foreign)
+        descriptors.close_all(foreign)
         linux.become_subreaper()
         if rehearse is not None:
             with contextlib.suppress(OSError):  # no room for its files: the task starts more slowly
                 rehearse()
-        text = read_all(pipe)
+        text = descriptors.read_all(pipe)
         if not text:
             os._exit(exit_codes.SUCCESS)
         key, directory, log_directory, environment, memory_limit, files, argv, call = pickle.loads(text)
@@ -70,9 +69,9 @@ def live(
             os.setsid()
             enter(directory, log_directory, environment, memory_limit, files)
         except OSError as error:
-            write_all(channel, frames.pack(frames.SETUP_FAILED, key, text=str(error).encode()))
+            descriptors.write_all(channel, frames.pack(frames.SETUP_FAILED, key, text=str(error).encode()))
             os._exit(code)
-        close_all(own)
+        descriptors.close_all(own)
         if argv:
             code = _execute(argv)
         else:
@@ -90,27 +89,6 @@ def live(
         flush_streams()
     finally:
         os._exit(code)
-
-
-def close_all(descriptors: Iterable[int]) -> None:
-    """Close them."""
-    for descriptor in descriptors:
-        os.close(descriptor)
-
-
-def read_all(descriptor: int) -> bytes:
-    """Everything until the other side closes it."""
-    data = os.read(descriptor, _MOST_AT_ONCE)
-    while data and (more := os.read(descriptor, _MOST_AT_ONCE)):
-        data += more
-    os.close(descriptor)
-    return data
-
-
-def write_all(descriptor: int, data: bytes) -> None:
-    """Write all of it, however many turns that takes."""
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 def enter(

@@ -16,20 +16,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from remotebatch_kernel import linux
-from remotebatch_kernel.frames import (
-    ENDED,
-    FOLLOW,
-    FRAME,
-    READY,
-    RECALL,
-    RECALLED,
-    SETUP_FAILED,
-    SIGNAL,
-    START,
-    Task,
-    pack,
-)
+from remotebatch_kernel import frames, linux
 from remotebatch_local.runners import TaskEnd, TaskSpec
 
 _MOST_KERNELS = 8
@@ -225,7 +212,7 @@ class _WarmKernel(asyncio.Protocol):
                 began()
             else:
                 self._began[spec.key] = began
-        task = Task(
+        task = frames.Task(
             key=spec.key,
             directory=spec.directory,
             log_directory=spec.log_directory,
@@ -235,16 +222,16 @@ class _WarmKernel(asyncio.Protocol):
             argv=spec.argv,
             call=None if spec.call is None else tuple(spec.call),
         )
-        kind, number = (START, 0) if after is None else (FOLLOW, after)
+        kind, number = (frames.START, 0) if after is None else (frames.FOLLOW, after)
         self._send(kind, spec.key, number, pickle.dumps(tuple(task), _PICKLE_PROTOCOL))
 
     def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
         self._recalls[key] = recalled
-        self._send(RECALL, key, after)
+        self._send(frames.RECALL, key, after)
 
     def signal(self, key: int, number: int) -> None:
         if self.ready:
-            self._send(SIGNAL, key, number)
+            self._send(frames.SIGNAL, key, number)
         elif any(key == held for held, _ in self._held):  # it has not begun, and never will
             self._held = [(held, frame) for held, frame in self._held if held != key]
             self._began.pop(key, None)
@@ -260,7 +247,7 @@ class _WarmKernel(asyncio.Protocol):
             self._transport.close()
 
     def _send(self, kind: bytes, key: int, number: int = 0, text: bytes = b"") -> None:
-        data = pack(kind, key, number, text)
+        data = frames.pack(kind, key, number, text)
         if self._transport is None or not self.ready:
             self._held.append((key, data))
         elif not self.gone:
@@ -271,16 +258,9 @@ class _WarmKernel(asyncio.Protocol):
         self._transport = transport
 
     def data_received(self, data: bytes) -> None:
-        data = self._received + data
-        start = 0
-        while len(data) - start >= FRAME.size:
-            kind, key, number, size = FRAME.unpack_from(data, start)
-            text = start + FRAME.size
-            if len(data) - text < size:
-                break
-            start = text + size
-            self._handle(kind, key, number, data[text:start])
-        self._received = data[start:]
+        whole, self._received = frames.split(self._received + data)
+        for frame in whole:
+            self._handle(*frame)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.gone = True
@@ -297,7 +277,7 @@ class _WarmKernel(asyncio.Protocol):
             ended(end)
 
     def _handle(self, kind: bytes, key: int, number: int, text: bytes) -> None:
-        if kind == READY:
+        if kind == frames.READY:
             self.ready = True
             self._start_limit.cancel()
             if self._transport is not None:
@@ -306,12 +286,12 @@ class _WarmKernel(asyncio.Protocol):
                 began()
             self._held.clear()
             self._began.clear()
-        elif kind == SETUP_FAILED:
+        elif kind == frames.SETUP_FAILED:
             self._setup_failures[key] = text.decode()
-        elif kind == RECALLED:
+        elif kind == frames.RECALLED:
             del self._tasks[key]
             self._recalls.pop(key)()
-        elif kind == ENDED:
+        elif kind == frames.ENDED:
             self._recalls.pop(key, None)  # it came too late
             failure = self._setup_failures.pop(key, None)
             if failure is not None:
