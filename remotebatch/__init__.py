@@ -7,8 +7,6 @@
 1024
 """
 
-from remotebatch import conventions
-from remotebatch.array_job import ArrayJob
 from remotebatch.command import Command
 from remotebatch.environment import (
     SubmissionEnvironment,
@@ -27,14 +25,16 @@ from remotebatch.errors import (
     RemoteBatchError,
     RemoteException,
 )
-from remotebatch.evaluation import Evaluation, load_result
-from remotebatch.job import Job
-from remotebatch.records import Counts, OutputFile
+from remotebatch.jobs.array import ArrayJob
+from remotebatch.jobs.base import Job
+from remotebatch.jobs.evaluation import Evaluation, load_result
+from remotebatch.jobs.task import ArrayChildJob, SingleJob
+from remotebatch.jobs.waiting import as_completed, wait
+from remotebatch.provider.records import Counts, OutputFile
 from remotebatch.runtime import vcpu_count
 from remotebatch.settings import JobSettings
 from remotebatch.status import FailureType, JobStatus, JobType
-from remotebatch.task_job import ArrayChildJob, SingleJob
-from remotebatch.waiting import as_completed, wait
+from remotebatch.storage import conventions
 
 __all__ = [
     "ArrayChildJob",

@@ -8,16 +8,16 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any, ClassVar, overload
 
-from remotebatch.array_job import ArrayJob
 from remotebatch.command import Command
 from remotebatch.errors import CannotSend, InvalidSetting
-from remotebatch.provider import Provider, Submission, provider_class
-from remotebatch.records import JobRecord
+from remotebatch.jobs.array import ArrayJob
+from remotebatch.jobs.task import SingleJob
+from remotebatch.packing.submission import Element, pack_commands, pack_function, pack_inputs
+from remotebatch.provider.base import Provider, Submission, provider_class
+from remotebatch.provider.records import JobRecord
 from remotebatch.settings import JobSettings, check
 from remotebatch.status import JobType
-from remotebatch.submission import Element, pack_commands, pack_function, pack_inputs
-from remotebatch.task_job import SingleJob
-from remotebatch.tracker import Tracker, tracker_of
+from remotebatch.tracking.tracker import Tracker, tracker_of
 
 
 class SubmissionEnvironment:

@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from remotebatch.records import JobRecord
+    from remotebatch.provider.records import JobRecord
 
 THREAD_COUNT_VARIABLES = (
     "OMP_NUM_THREADS",

@@ -1,7 +1,7 @@
 """The kernel: the program that evaluates one task, on a node, in its own process or container.
 
-Standard library only, Python 3.9 or newer. It reads what :mod:`remotebatch.submission` packed and
-writes what :mod:`remotebatch.evaluation` unpacks; the formats both sides share are the modules
+Standard library only, Python 3.9 or newer. It reads what :mod:`remotebatch.packing.submission` packed and
+writes what :mod:`remotebatch.jobs.evaluation` unpacks; the formats both sides share are the modules
 ``envelope``, ``inputs`` and ``exit_codes`` here. ``cloudpickle``, which every packed function needs
-to come back to life, is put beside it when :mod:`remotebatch.kernel_archive` builds the archive.
+to come back to life, is put beside it when :mod:`remotebatch.packing.kernel_archive` builds the archive.
 """

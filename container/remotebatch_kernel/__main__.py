@@ -22,18 +22,18 @@ def main(arguments):  # type: ignore[no-untyped-def]
         )
         return 90  # exit_codes.VERSION_MISMATCH, which an old Python could not import
     if not arguments:
-        from remotebatch_kernel.node import run
+        from remotebatch_kernel.hosts.azure_node import run
 
         return run()
     if arguments[0] == "run":
-        from remotebatch_kernel.task import Call, prepare_process, run_call
+        from remotebatch_kernel.evaluation.task import Call, prepare_process, run_call
 
         prepare_process()
         return run_call(Call.from_json(arguments[1]))
-    from remotebatch_kernel import forks
+    from remotebatch_kernel.system import fork_handlers as forks
 
     forks.lighten()
-    from remotebatch_kernel.serve import serve
+    from remotebatch_kernel.fork_server.server import serve
 
     return serve(int(arguments[1]), arguments[2], arguments[3], arguments[4:])
 

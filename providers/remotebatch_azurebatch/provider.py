@@ -16,25 +16,27 @@ from typing import Any, ClassVar
 
 from azure.core.exceptions import HttpResponseError
 
-from remotebatch.provider import Provider, Stream, Submission, Wake
-from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFile, TaskRecord
+from remotebatch.provider.base import Provider, Stream, Submission, Wake
+from remotebatch.provider.records import Changes, Counts, JobListing, JobRecord, OutputFile, TaskRecord
 from remotebatch.settings import JobSettings, check
 from remotebatch.status import JobStatus
-from remotebatch_azurebatch import azurejobs, layout, metadata
-from remotebatch_azurebatch.access import check_lifetime
-from remotebatch_azurebatch.blobs import BlobStore
-from remotebatch_azurebatch.connection import Connection
-from remotebatch_azurebatch.credentials import find_connection
-from remotebatch_azurebatch.credentials.given import given_connection
-from remotebatch_azurebatch.diagnosis import Diagnosis
-from remotebatch_azurebatch.explanation import Explainer, is_stale
-from remotebatch_azurebatch.pools import Pool
-from remotebatch_azurebatch.preflight import Preflight
-from remotebatch_azurebatch.properties import AzureBatchProperties, AzureBatchSettings
-from remotebatch_azurebatch.service import batch_client, translated
-from remotebatch_azurebatch.submitter import Submitter
-from remotebatch_azurebatch.tasks import INPUTS_VARIABLE
-from remotebatch_azurebatch.watch import Watch, get_job, part_ids
+from remotebatch_azurebatch.accounts.clients import batch_client, translated
+from remotebatch_azurebatch.accounts.connection import Connection
+from remotebatch_azurebatch.accounts.credentials import find_connection
+from remotebatch_azurebatch.accounts.credentials.given import given_connection
+from remotebatch_azurebatch.batch import jobs as azurejobs
+from remotebatch_azurebatch.batch import metadata
+from remotebatch_azurebatch.pools.pool import Pool
+from remotebatch_azurebatch.pools.preflight import Preflight
+from remotebatch_azurebatch.settings import AzureBatchProperties, AzureBatchSettings
+from remotebatch_azurebatch.storage import layout
+from remotebatch_azurebatch.storage.blobs import BlobStore
+from remotebatch_azurebatch.submission.access import check_lifetime
+from remotebatch_azurebatch.submission.plan import INPUTS_VARIABLE
+from remotebatch_azurebatch.submission.submitter import Submitter
+from remotebatch_azurebatch.tracking.diagnosis import Diagnosis
+from remotebatch_azurebatch.tracking.explanation import Explainer, is_stale
+from remotebatch_azurebatch.tracking.watch import Watch, get_job, part_ids
 
 _PAGE = 1000
 _NO_STREAM = frozenset(

@@ -16,13 +16,13 @@ import msgspec
 import platformdirs
 
 from remotebatch.errors import ProviderError
-from remotebatch.kernel_archive import kernel_archive, kernel_digest
-from remotebatch.provider import Provider, Stream, Submission, Wake
-from remotebatch.recording import record_of
-from remotebatch.records import Changes, Counts, JobListing, JobRecord, OutputFile
+from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
+from remotebatch.provider.base import Provider, Stream, Submission, Wake
+from remotebatch.provider.recording import record_of
+from remotebatch.provider.records import Changes, Counts, JobListing, JobRecord, OutputFile
 from remotebatch.settings import JobSettings, check
-from remotebatch_kernel import inputs
-from remotebatch_local.client import AgentClient, inherited_environment
+from remotebatch_kernel.formats import inputs
+from remotebatch_local.agent.client import AgentClient, inherited_environment
 from remotebatch_local.settings import LocalProperties, LocalSettings
 from remotebatch_local.store import Store
 
@@ -58,7 +58,7 @@ class LocalProvider(Provider):
         """Refuse an image that cannot be had; what does not fit the pool is refused by the agent."""
         assert isinstance(settings, LocalSettings)
         if settings.container_image is not None:
-            from remotebatch_local.runners.containers import require_image  # docker is slow to import
+            from remotebatch_execution.runners.containers import require_image  # docker is slow to import
 
             require_image(settings.container_image)
         elif settings.network is not None:

@@ -28,9 +28,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
-from remotebatch.conventions import container_name, task_output_path
 from remotebatch.errors import ProviderError
-from remotebatch.records import JobRecord
+from remotebatch.provider.records import JobRecord
+from remotebatch.storage.conventions import container_name, task_output_path
 
 _LONGEST_SOCKET_PATH = 100  # Linux takes 107 bytes
 

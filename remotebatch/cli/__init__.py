@@ -12,14 +12,13 @@ from typing import Any
 
 import click
 
-from remotebatch import plugins
-from remotebatch.cli.agent import agent
 from remotebatch.cli.jobs import abort, delete, jobs, retry, status
 from remotebatch.cli.logs import logs
 from remotebatch.cli.providers import providers
 from remotebatch.cli.result import result
 from remotebatch.cli.target import Target, parse_properties
 from remotebatch.errors import ProviderError, RemoteBatchError
+from remotebatch.provider import plugins
 
 __all__ = ["main"]
 
@@ -109,5 +108,5 @@ def main(ctx: click.Context, provider: str, properties: dict[str, str | int]) ->
     ctx.obj = Target(provider, properties)
 
 
-for command in (jobs, status, logs, result, abort, retry, delete, providers, agent):
+for command in (jobs, status, logs, result, abort, retry, delete, providers):
     main.add_command(command)

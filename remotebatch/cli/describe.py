@@ -7,11 +7,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from remotebatch.ahead import ahead
 from remotebatch.cli.show import moment, moment_text
 from remotebatch.errors import JobNotFound
-from remotebatch.provider import Provider
-from remotebatch.records import Counts, JobListing, JobRecord
+from remotebatch.jobs.prefetch import ahead
+from remotebatch.provider.base import Provider
+from remotebatch.provider.records import Counts, JobListing, JobRecord
 from remotebatch.status import JobStatus, JobType
 
 _TIMES = ("started_at", "ended_at")

@@ -6,11 +6,11 @@ import uuid
 
 import click
 
-from remotebatch.array_job import ArrayJob
 from remotebatch.cli.target import Target
 from remotebatch.errors import JobNotFound
-from remotebatch.records import JobListing
-from remotebatch.task_job import SingleJob, TaskJob
+from remotebatch.jobs.array import ArrayJob
+from remotebatch.jobs.task import SingleJob, TaskJob
+from remotebatch.provider.records import JobListing
 
 _MOST_CANDIDATES = 5
 

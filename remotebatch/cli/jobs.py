@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from remotebatch.array_job import ArrayJob
 from remotebatch.cli.describe import (
     failed_children,
     listing_json,
@@ -16,8 +15,9 @@ from remotebatch.cli.describe import (
 from remotebatch.cli.find import find_job, id_argument
 from remotebatch.cli.show import in_terminal, json_option, write_facts, write_json, write_table
 from remotebatch.cli.target import Target, pass_target
+from remotebatch.jobs.array import ArrayJob
+from remotebatch.jobs.task import SingleJob
 from remotebatch.status import JobType
-from remotebatch.task_job import SingleJob
 
 _SHORT_ID = 8
 _MOST_FAILED_CHILDREN = 20

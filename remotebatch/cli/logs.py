@@ -9,8 +9,8 @@ import click
 from remotebatch.cli.find import child_option, find_task, id_argument
 from remotebatch.cli.show import json_option, write_json
 from remotebatch.cli.target import Target, pass_target
-from remotebatch.provider import Stream
-from remotebatch.task_job import TaskJob
+from remotebatch.jobs.task import TaskJob
+from remotebatch.provider.base import Stream
 
 
 @click.command()

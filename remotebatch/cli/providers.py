@@ -7,7 +7,7 @@ from importlib.metadata import entry_points
 import click
 
 from remotebatch.cli.show import json_option, write_json, write_table
-from remotebatch.provider import GROUP
+from remotebatch.provider.base import GROUP
 
 
 @click.command()

@@ -10,12 +10,12 @@ from typing import Any
 
 import click
 
-from remotebatch.array_job import ArrayJob
 from remotebatch.cli.find import child_of, child_option, find_job, id_argument, refuse_child
 from remotebatch.cli.show import json_option, write_json
 from remotebatch.cli.target import Target, pass_target
+from remotebatch.jobs.array import ArrayJob
+from remotebatch.jobs.task import SingleJob, TaskJob
 from remotebatch.status import FailureType
-from remotebatch.task_job import SingleJob, TaskJob
 
 
 @click.command()

@@ -10,7 +10,7 @@ from functools import cached_property
 import click
 
 from remotebatch.environment import SubmissionEnvironment
-from remotebatch.provider import Provider
+from remotebatch.provider.base import Provider
 
 
 def parse_properties(

@@ -1,41 +1,100 @@
-"""A storage account and a Batch account on this machine."""
+"""An AzureBatch environment on a Batch service and a storage account of this machine."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from typing import Any
 
 import pytest
-from azure.batch import BatchClient
+from azure.batch import models
 
-from remotebatch_azurebatch.emulator import Emulator
-from remotebatch_azurebatch.emulator.addresses import free_ports
-from remotebatch_azurebatch.emulator.azurite import Azurite
-from tests.azurebatch.batch import Gate, connect
+from azurebatch_emulator import Emulator, Timings
+from remotebatch import SubmissionEnvironment
+from tests.support.batch import connect, new_pool, wait_for_nodes
+from tests.support.emulator import azurite, client, emulator, gate
+
+__all__ = ["azurite", "client", "emulator", "gate"]
+
+POOL = "pool"
+SLOTS = 4
+
+
+def container_pool(
+    pool_id: str, nodes: int = 1, slots: int = SLOTS, **options: Any
+) -> models.BatchPoolCreateOptions:
+    """A pool whose nodes run containers."""
+    return new_pool(
+        pool_id,
+        nodes,
+        vm_size="standard_d4s_v3",
+        task_slots_per_node=slots,
+        virtual_machine_configuration=models.VirtualMachineConfiguration(
+            image_reference=models.BatchVmImageReference(
+                publisher="microsoft-dsvm", offer="ubuntu-hpc", sku="2204"
+            ),
+            node_agent_sku_id="batch.node.ubuntu 22.04",
+            container_configuration=models.BatchContainerConfiguration(type="dockerCompatible"),
+        ),
+        **options,
+    )
+
+
+def variables(emulator: Emulator) -> dict[str, str]:
+    """What tells a client of an emulator; the keyring is left out of it."""
+    return {
+        "AZURE_BATCH_ACCOUNT": emulator.account,
+        "AZURE_BATCH_ACCESS_KEY": emulator.key,
+        "AZURE_BATCH_ENDPOINT": emulator.endpoint,
+        "AZURE_STORAGE_CONNECTION_STRING": emulator.storage_connection_string,
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
+    }
 
 
 @pytest.fixture(scope="session")
-def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Connection string of an Azurite that all tests share."""
-    with Azurite(str(tmp_path_factory.mktemp("azurite")), free_ports(3)) as azurite:
-        yield azurite.connection_string
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """An emulator that the tests of a file share, as its storage account is shared by all."""
-    with Emulator(storage_connection_string=azurite, faults=True) as emulator:
+def batch(azurite: str) -> Iterator[Emulator]:
+    """An emulator with a container pool, which all tests of the provider share."""
+    with Emulator(storage_connection_string=azurite, faults=True, timings=Timings(resize=0)) as emulator:
+        with connect(emulator) as client:
+            client.create_pool(container_pool(POOL))
+            wait_for_nodes(client, POOL, 1)
         yield emulator
 
 
-@pytest.fixture(scope="module")
-def client(emulator: Emulator) -> Iterator[BatchClient]:
-    """Microsoft's client of the file's emulator."""
-    with connect(emulator) as client:
-        yield client
+@pytest.fixture
+def account(batch: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """The emulator, with the variables set that tell of it."""
+    for name, value in variables(batch).items():
+        monkeypatch.setenv(name, value)
+    return batch
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Gate:
-    """A gate that is closed."""
-    return Gate(tmp_path / "gate")
+def env(account: Emulator, matching_image: str) -> Iterator[SubmissionEnvironment]:
+    """An environment on the shared pool."""
+    environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
+    yield environment.options(container_image=matching_image)
+    environment._provider.close()
+
+
+@pytest.fixture(scope="session")
+def processes_emulator(azurite: str) -> Iterator[Emulator]:
+    """An emulator that runs tasks as processes, for tests in which it does not matter what runs them."""
+    with Emulator(
+        storage_connection_string=azurite, runtime="process", faults=True, timings=Timings(resize=0)
+    ) as emulator:
+        with connect(emulator) as client:
+            client.create_pool(container_pool(POOL))
+            wait_for_nodes(client, POOL, 1)
+        yield emulator
+
+
+@pytest.fixture
+def processes(
+    processes_emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SubmissionEnvironment]:
+    """An environment on that emulator."""
+    for name, value in variables(processes_emulator).items():
+        monkeypatch.setenv(name, value)
+    environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
+    yield environment
+    environment._provider.close()

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remotebatch_azurebatch.emulator.execution.command_line import split
-from remotebatch_azurebatch.emulator.execution.failures import TaskFailure
-from remotebatch_azurebatch.emulator.models.common import ErrorCategory
+from azurebatch_emulator.execution.command_line import split
+from azurebatch_emulator.execution.failures import TaskFailure
+from azurebatch_emulator.protocol.models.common import ErrorCategory
 
 
 @pytest.mark.parametrize(

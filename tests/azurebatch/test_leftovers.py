@@ -12,16 +12,16 @@ import pytest
 from azure.batch import BatchClient, models
 from azure.storage.blob import BlobServiceClient
 
+from azurebatch_emulator import Emulator
 from remotebatch.errors import ProviderError
-from remotebatch.records import JobRecord
+from remotebatch.provider.records import JobRecord
 from remotebatch.status import JobType
-from remotebatch_azurebatch import metadata
-from remotebatch_azurebatch.emulator import Emulator
-from remotebatch_azurebatch.layout import OBJECTS
-from remotebatch_azurebatch.leftovers import Kind, Leftover, find_leftovers, remove
-from remotebatch_azurebatch.parts import part_of
-from tests.azurebatch.azure_command import AzureCommand
-from tests.azurebatch.batch import QUICKLY, connect, new_pool, new_task, wait_for, wait_for_job
+from remotebatch_azurebatch.batch import metadata
+from remotebatch_azurebatch.batch.parts import part_of
+from remotebatch_azurebatch.maintenance.leftovers import Kind, Leftover, find_leftovers, remove
+from remotebatch_azurebatch.storage.layout import OBJECTS
+from tests.support.azure_command import AzureCommand
+from tests.support.batch import QUICKLY, connect, new_pool, new_task, wait_for, wait_for_job
 
 DAY = timedelta(days=1)
 

@@ -11,17 +11,17 @@ import pytest
 from azure.batch import BatchClient
 from click.testing import CliRunner
 
+from azurebatch_emulator import Emulator
+from azurebatch_emulator.process.configuration import Quotas, Timings
 from remotebatch.errors import InvalidSetting, ProviderError
-from remotebatch_azurebatch import pools
 from remotebatch_azurebatch.commands.azure import azure
-from remotebatch_azurebatch.emulator import Emulator
-from remotebatch_azurebatch.emulator.configuration import Quotas, Timings
-from remotebatch_azurebatch.pools import Pool, autoscale_formula
-from remotebatch_azurebatch.preflight import Preflight
-from remotebatch_azurebatch.properties import AzureBatchSettings, Registry
-from tests.azurebatch.azure_command import AzureCommand
-from tests.azurebatch.batch import connect, new_job, new_task, wait_for, wait_for_nodes
-from tests.azurebatch.credentials.machine import Machine, keyring_of
+from remotebatch_azurebatch.pools import pool as pools
+from remotebatch_azurebatch.pools.pool import Pool, autoscale_formula
+from remotebatch_azurebatch.pools.preflight import Preflight
+from remotebatch_azurebatch.settings import AzureBatchSettings, Registry
+from tests.support.azure_command import AzureCommand
+from tests.support.batch import connect, new_job, new_task, wait_for, wait_for_nodes
+from tests.support.machine import Machine, keyring_of
 
 
 @pytest.fixture(scope="module")

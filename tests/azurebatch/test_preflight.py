@@ -13,13 +13,13 @@ from azure.batch import BatchClient, models
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
+from azurebatch_emulator import Emulator
+from azurebatch_emulator.process.configuration import Quotas, Timings
 from remotebatch.errors import InvalidSetting, ProviderError, ProviderUnavailable
-from remotebatch_azurebatch.emulator import Emulator
-from remotebatch_azurebatch.emulator.configuration import Quotas, Timings
-from remotebatch_azurebatch.preflight import PoolFacts, PoolWarning, Preflight, has_gpus, vcpus_of
-from remotebatch_azurebatch.properties import AzureBatchSettings
-from tests.azurebatch.batch import QUICKLY, connect, new_pool, wait_for
-from tests.azurebatch.wire import wire
+from remotebatch_azurebatch.pools.preflight import PoolFacts, PoolWarning, Preflight, has_gpus, vcpus_of
+from remotebatch_azurebatch.settings import AzureBatchSettings
+from tests.support.batch import QUICKLY, connect, new_pool, wait_for
+from tests.support.wire import wire
 
 PLAIN = AzureBatchSettings()
 

@@ -19,14 +19,14 @@ from azure.mgmt.msi.v2023_01_31 import models as identity
 from azure.mgmt.storage import models as storage
 from click.testing import CliRunner
 
+from azurebatch_emulator import Emulator
 from remotebatch_azurebatch.commands.azure import azure
-from remotebatch_azurebatch.emulator import Emulator
-from remotebatch_azurebatch.layout import PREFIX
-from remotebatch_azurebatch.pools import MAX_NODES, VM_SIZE, Pool, autoscale_formula
-from remotebatch_azurebatch.preflight import Preflight
-from remotebatch_azurebatch.properties import AzureBatchSettings
-from remotebatch_azurebatch.template import template
-from tests.azurebatch.deployment import Deployment, deploy_arm, deploy_bicep
+from remotebatch_azurebatch.pools.pool import MAX_NODES, VM_SIZE, Pool, autoscale_formula
+from remotebatch_azurebatch.pools.preflight import Preflight
+from remotebatch_azurebatch.pools.template import template
+from remotebatch_azurebatch.settings import AzureBatchSettings
+from remotebatch_azurebatch.storage.layout import PREFIX
+from tests.support.deployment import Deployment, deploy_arm, deploy_bicep
 
 USUAL: dict[str, Any] = {}
 UNUSUAL = {

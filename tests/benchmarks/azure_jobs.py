@@ -22,7 +22,7 @@ _POOL = "pool"
 
 @contextmanager
 def _service(directory: str) -> Iterator[Any]:
-    from remotebatch_azurebatch.emulator import Emulator, Timings
+    from azurebatch_emulator import Emulator, Timings
 
     timings = Timings(resize=0)
     with Emulator(f"{directory}/emulator", runtime="process", timings=timings, pool=_POOL) as emulator:

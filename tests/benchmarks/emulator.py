@@ -17,8 +17,8 @@ _MEBIBYTE = 1 << 20
 
 def measure(directory: str, cpus: int) -> dict[str, float]:
     """All figures of one service, whose pool runs nothing until it is to."""
-    from remotebatch_azurebatch.emulator import Emulator, Timings
-    from remotebatch_azurebatch.emulator.directory import DataDirectory
+    from azurebatch_emulator import Emulator, Timings
+    from azurebatch_emulator.process.directory import DataDirectory
 
     data = Path(directory) / "emulator"
     with Emulator(data, runtime="process", timings=Timings(resize=0)) as emulator:

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from remotebatch import SubmissionEnvironment
-from tests.terminal import run_in_terminal
+from tests.support.terminal import run_in_terminal
 
 
 def test_terminal_has_colours_and_short_ids(cli: Any, env: SubmissionEnvironment) -> None:

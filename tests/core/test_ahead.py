@@ -9,7 +9,7 @@ from typing import cast
 
 import pytest
 
-from remotebatch.ahead import ahead
+from remotebatch.jobs.prefetch import ahead
 
 
 def test_values_come_in_order() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from remotebatch import FailureType, JobFailed, SubmissionEnvironment
-from tests.core.providers import Careless, environment_of
+from tests.support.providers import Careless, environment_of
 
 
 @pytest.fixture

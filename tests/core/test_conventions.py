@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remotebatch import InvalidSetting
-from remotebatch.conventions import container_name, job_output_path, task_output_path
+from remotebatch.storage.conventions import container_name, job_output_path, task_output_path
 
 JOB_IDS = st.from_regex(r"[A-Za-z0-9_:-]{1,64}", fullmatch=True)
 

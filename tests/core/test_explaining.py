@@ -15,8 +15,8 @@ from remotebatch import (
     ProviderUnavailable,
     SubmissionEnvironment,
 )
-from remotebatch.records import Changes
-from tests.core.providers import Reticent, environment_of, untold
+from remotebatch.provider.records import Changes
+from tests.support.providers import Reticent, environment_of, untold
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from remotebatch import ProviderError, ProviderUnavailable, SubmissionEnvironment
-from remotebatch.provider import Wake
-from remotebatch.records import Changes
-from remotebatch.tracker import watching
+from remotebatch.provider.base import Wake
+from remotebatch.provider.records import Changes
+from remotebatch.tracking.tracker import watching
 from remotebatch_local import LocalProvider
-from tests.core.providers import environment_of
+from tests.support.providers import environment_of
 
 
 class Moody(LocalProvider):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from tests.terminal import run_in_terminal
+from tests.support.terminal import run_in_terminal
 
 SCRIPT = """
 import remotebatch, sys, time

@@ -11,7 +11,7 @@ import pytest
 
 import remotebatch
 from remotebatch import Command, FailureType, JobFailed, RemoteException, SubmissionEnvironment
-from tests.core.providers import Careless, environment_of
+from tests.support.providers import Careless, environment_of
 
 
 def test_value(env: SubmissionEnvironment, tmp_path: Path) -> None:

@@ -17,11 +17,11 @@ from subprocess import PIPE, STDOUT, CompletedProcess, run
 import docker
 import pytest
 
-from remotebatch_azurebatch.emulator import Emulator, Timings
-from remotebatch_azurebatch.submitter import default_image
+from azurebatch_emulator import Emulator, Timings
+from remotebatch_azurebatch.submission.submitter import default_image
 from remotebatch_local import LocalProvider
-from tests.azurebatch.batch import connect, wait_for_nodes
-from tests.azurebatch.provider.conftest import container_pool
+from tests.azurebatch.conftest import container_pool
+from tests.support.batch import connect, wait_for_nodes
 
 TIME_LIMIT = 150
 POOLS = ("default", "second")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from remotebatch_azurebatch.emulator import Emulator
-from tests.azurebatch.credentials.machine import Machine, keyring_of
-from tests.azurebatch.provider.conftest import variables
+from azurebatch_emulator import Emulator
+from tests.azurebatch.conftest import variables
+from tests.support.machine import Machine, keyring_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "pages" / "wolfram.md"
 SESSION = re.compile(r"^### \"New\" credentials\n.*?^```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)

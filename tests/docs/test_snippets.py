@@ -10,11 +10,11 @@ import msgspec
 import pytest
 
 from remotebatch import FailureType, JobSettings
-from remotebatch.provider import Provider
-from remotebatch_azurebatch.properties import AzureBatchProperties, AzureBatchSettings
-from remotebatch_kernel.exit_codes import MEANINGS
+from remotebatch.provider.base import Provider
+from remotebatch_azurebatch.settings import AzureBatchProperties, AzureBatchSettings
+from remotebatch_kernel.formats.exit_codes import MEANINGS
 from remotebatch_local.settings import LocalProperties, LocalSettings
-from tests.azurebatch.provider.conftest import variables
+from tests.azurebatch.conftest import variables
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs" / "pages").glob("*.md"))]
@@ -129,7 +129,7 @@ def test_settings_are_all_described(heading: str, kind: Any, base: Any) -> None:
 
 
 def test_retried_failures_are_named_as_they_are() -> None:
-    from remotebatch_local.engine import _WORTH_RETRYING
+    from remotebatch_local.engine.engine import _WORTH_RETRYING
 
     text = (ROOT / "docs/pages/settings.md").read_text()
     (sentence,) = re.findall(r"`max_retries` applies to these failures: (.*?)\.", text, re.DOTALL)

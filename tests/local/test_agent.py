@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-import remotebatch_local.agent
+import remotebatch_local.agent.server
 from remotebatch import ProviderError, ProviderUnavailable, SubmissionEnvironment
 from remotebatch_local.store import Store
 from tests.conftest import stop_agent
@@ -62,7 +62,7 @@ def test_agent_that_cannot_start_is_a_clear_error(root: str) -> None:
 
 def test_idle_agent_ends_itself(root: str) -> None:
     script = (
-        "import remotebatch_local.agent as agent\n"
+        "import remotebatch_local.agent.server as agent\n"
         "agent.IDLE_SECONDS = 0.5\n"
         f"agent.main([{root!r}, '--slots', '1'])"
     )
@@ -74,7 +74,7 @@ def test_idle_agent_ends_itself(root: str) -> None:
     job.result(30)
     assert agent.wait(30) == 0
     assert env.job(job.id).result(30) is None  # another was started for the asking
-    assert remotebatch_local.agent.IDLE_SECONDS >= 60
+    assert remotebatch_local.agent.server.IDLE_SECONDS >= 60
 
 
 def test_agent_of_another_version_makes_way(
@@ -83,7 +83,7 @@ def test_agent_of_another_version_makes_way(
     job = env.submit(lambda: 1)
     assert job.result(30) == 1
     first = env._provider.agent.call("status")["pid"]
-    monkeypatch.setattr("remotebatch_local.wire.VERSION", "0.0.other")
+    monkeypatch.setattr("remotebatch_local.agent.wire.VERSION", "0.0.other")
     root = env.properties["root"]
     newer = SubmissionEnvironment("Local", root=root)
     with pytest.raises(ProviderError, match="jobs are in progress"):

@@ -20,7 +20,7 @@ from remotebatch import Command, FailureType, JobStatus, ProviderError, Submissi
 def containers(job_id: str) -> list[str]:
     with closing(docker.from_env()) as client:
         found = client.containers.list(
-            all=True, filters={"label": f"remotebatch.job={job_id}"}, ignore_removed=True
+            all=True, filters={"label": f"remotebatch.jobs.base={job_id}"}, ignore_removed=True
         )
         return [container.id for container in found]
 
@@ -47,7 +47,7 @@ def test_image_that_cannot_be_had_is_refused_at_submission(env: SubmissionEnviro
 
 
 def test_no_engine_is_a_clear_error(env: SubmissionEnvironment, monkeypatch: pytest.MonkeyPatch) -> None:
-    from remotebatch_local.runners import containers as runner
+    from remotebatch_execution.runners import containers as runner
 
     runner.engine.cache_clear()
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")

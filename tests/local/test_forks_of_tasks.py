@@ -145,7 +145,9 @@ def test_what_a_daemon_thread_starts_at_the_end_ends_with_the_task(env: Submissi
 
     marker = f"300.{os.getpid()}"
     env.map_submit(lambda _: start_until_the_end(marker), range(20)).results(60)
-    assert not [process for process in psutil.process_iter(["cmdline"]) if marker in process.info["cmdline"]]
+    assert not [
+        process for process in psutil.process_iter(["cmdline"]) if marker in (process.info["cmdline"] or ())
+    ]
 
 
 def test_threads_that_fork_at_once(env: SubmissionEnvironment) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remotebatch import ProviderError, SubmissionEnvironment
-from remotebatch_local.scheduler import Demand, Scheduler
+from remotebatch_execution.scheduler import Demand, Scheduler
 
 JOBS = st.lists(
     st.tuples(st.integers(1, 4), st.integers(0, 1), st.sampled_from([-1.0, 0.0, 0.5, 1.0])), max_size=12

@@ -19,7 +19,7 @@ case $1 in
 start)
     mkdir -p "$state"
     install_packages
-    "$python" -c "from remotebatch_azurebatch.emulator.azurite import azurite_program; azurite_program()"
+    "$python" -c "from azurebatch_emulator.process.azurite import azurite_program; azurite_program()"
     ;;
 stop) ;;
 esac

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from azure.batch import BatchClient
     from azure.storage.blob import BlobServiceClient
 
-    from remotebatch_azurebatch.connection import Connection
-    from remotebatch_azurebatch.leftovers import Leftover
-    from remotebatch_azurebatch.pools import Pool
+    from remotebatch_azurebatch.accounts.connection import Connection
+    from remotebatch_azurebatch.maintenance.leftovers import Leftover
+    from remotebatch_azurebatch.pools.pool import Pool
 
 pool_argument = click.argument("pool_id", metavar="POOL_ID")
 wait_option = click.option("--wait", is_flag=True, help="Return only when it is done.")
@@ -41,7 +41,7 @@ def azure() -> None:
 @click.option("--output", type=click.File("w"), default="-", metavar="FILE", help="Write it to a file.")
 def template(language: Literal["arm", "bicep"], output: IO[str]) -> None:
     """Write a template that makes accounts, identity and pool."""
-    from remotebatch_azurebatch import template
+    from remotebatch_azurebatch.pools import template
 
     output.write(template.template(language))
 
@@ -124,8 +124,8 @@ def create(
     node_fill: Literal["pack", "spread"],
 ) -> None:
     """Make a Linux pool that runs containers."""
-    from remotebatch_azurebatch.pools import MAX_NODES, VM_SIZE
-    from remotebatch_azurebatch.properties import Registry
+    from remotebatch_azurebatch.pools.pool import MAX_NODES, VM_SIZE
+    from remotebatch_azurebatch.settings import Registry
 
     if nodes is not None and max_nodes is not None:
         raise click.UsageError("--nodes is for a fixed number, --max-nodes for a pool that scales: give one")
@@ -176,7 +176,7 @@ def delete(pool_id: str, yes: bool, wait: bool) -> None:
 @json_option
 def leftovers(days: float, to_remove: bool, yes: bool, as_json: bool) -> None:
     """List what jobs have left at Azure: idle and ended jobs, containers, objects."""
-    from remotebatch_azurebatch.leftovers import find_leftovers, remove
+    from remotebatch_azurebatch.maintenance.leftovers import find_leftovers, remove
 
     with _clients(_connection()) as (batch, blobs):
         found = find_leftovers(batch, blobs, timedelta(days=days))
@@ -230,16 +230,16 @@ def _bytes(size: float) -> str:
 
 
 def _connection() -> Connection:
-    from remotebatch_azurebatch.credentials import find_connection
-    from remotebatch_azurebatch.properties import AzureBatchProperties
+    from remotebatch_azurebatch.accounts.credentials import find_connection
+    from remotebatch_azurebatch.settings import AzureBatchProperties
 
     return find_connection(AzureBatchProperties(pool_id="-"))  # it has the credentials; the pool is no matter
 
 
 @contextmanager
 def _pool(pool_id: str) -> Iterator[Pool]:
-    from remotebatch_azurebatch.pools import Pool
-    from remotebatch_azurebatch.service import batch_client
+    from remotebatch_azurebatch.accounts.clients import batch_client
+    from remotebatch_azurebatch.pools.pool import Pool
 
     with batch_client(_connection().batch) as client:
         yield Pool(client, pool_id)
@@ -247,7 +247,7 @@ def _pool(pool_id: str) -> Iterator[Pool]:
 
 @contextmanager
 def _clients(connection: Connection) -> Iterator[tuple[BatchClient, BlobServiceClient]]:
-    from remotebatch_azurebatch.service import batch_client, blob_client
+    from remotebatch_azurebatch.accounts.clients import batch_client, blob_client
 
     with batch_client(connection.batch) as batch, blob_client(connection.storage) as blobs:
         yield batch, blobs

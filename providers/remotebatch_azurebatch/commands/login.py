@@ -9,12 +9,12 @@ import click
 
 from remotebatch.cli.show import json_option, write_facts, write_json
 from remotebatch.errors import ProviderError
-from remotebatch_azurebatch.connection import BatchAccount, StorageAccount
-from remotebatch_azurebatch.credentials import dialog, registries, vault
-from remotebatch_azurebatch.credentials.logins import Login
-from remotebatch_azurebatch.credentials.search import find_login, ways_to_log_in
-from remotebatch_azurebatch.credentials.variables import required_variables_login
-from remotebatch_azurebatch.credentials.vault import KeyringUnavailable
+from remotebatch_azurebatch.accounts.connection import BatchAccount, StorageAccount
+from remotebatch_azurebatch.accounts.credentials import dialog, registries, vault
+from remotebatch_azurebatch.accounts.credentials.logins import Login
+from remotebatch_azurebatch.accounts.credentials.search import find_login, ways_to_log_in
+from remotebatch_azurebatch.accounts.credentials.variables import required_variables_login
+from remotebatch_azurebatch.accounts.credentials.vault import KeyringUnavailable
 
 _ORIGINS = {"keyring": "saved in the keyring", "environment": "environment variables"}
 _NOTHING = "Nothing was saved."
@@ -90,7 +90,7 @@ def whoami(ctx: click.Context, as_json: bool) -> None:
         raise ways_to_log_in(error) from error
     if found is None:
         raise ways_to_log_in()
-    from remotebatch_azurebatch.credentials.verification import problems_of  # slow to load
+    from remotebatch_azurebatch.accounts.credentials.verification import problems_of  # slow to load
 
     connection = found.login.connect(found.origin)
     batch_problem, storage_problem = problems_of(connection)
@@ -110,7 +110,7 @@ def whoami(ctx: click.Context, as_json: bool) -> None:
 
 
 def _from_environment() -> Login:
-    from remotebatch_azurebatch.credentials.verification import verify
+    from remotebatch_azurebatch.accounts.credentials.verification import verify
 
     found = required_variables_login()
     verify(found.connect("environment"))
@@ -123,7 +123,7 @@ def _from_dialog() -> Login:
             "there is no terminal to ask for credentials in; with --from-environment they are taken from "
             "the environment's variables"
         )
-    from remotebatch_azurebatch.credentials.terminal import ask_in_terminal
+    from remotebatch_azurebatch.accounts.credentials.terminal import ask_in_terminal
 
     return ask_in_terminal(offer_to_save=False).login
 

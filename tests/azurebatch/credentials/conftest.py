@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from remotebatch_azurebatch.emulator import Emulator
-from tests.azurebatch.credentials.machine import Machine, keyring_of
+from azurebatch_emulator import Emulator
+from tests.support.machine import Machine, keyring_of
 
 WRONG_KEY = base64.b64encode(b"the key of another account").decode()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from remotebatch import InvalidSetting
-from remotebatch_azurebatch.credentials import checks
+from remotebatch_azurebatch.accounts.credentials import checks
 
 KEY = "c2VjcmV0IG9mIHN0b3JhZ2U="
 

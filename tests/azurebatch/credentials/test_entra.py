@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from remotebatch_azurebatch.emulator import Emulator
-from remotebatch_azurebatch.emulator.certificate import certificate_in
-from remotebatch_azurebatch.emulator.directory import DataDirectory
-from tests.azurebatch.credentials.identity import SECRET_HEADER, managed_identity
-from tests.azurebatch.credentials.machine import Machine, Terminal
+from azurebatch_emulator import Emulator
+from azurebatch_emulator.process.certificate import certificate_in
+from azurebatch_emulator.process.directory import DataDirectory
+from tests.support.identity import SECRET_HEADER, managed_identity
+from tests.support.machine import Machine, Terminal
 
 DOWN = "\x1b[B"
 SECRET = "client secret"

@@ -8,9 +8,9 @@ import pytest
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential, AzureSasCredential
 
 from remotebatch import InvalidSetting
-from remotebatch_azurebatch.connection import Connection
-from remotebatch_azurebatch.credentials import find_connection
-from remotebatch_azurebatch.properties import AzureBatchProperties
+from remotebatch_azurebatch.accounts.connection import Connection
+from remotebatch_azurebatch.accounts.credentials import find_connection
+from remotebatch_azurebatch.settings import AzureBatchProperties
 
 ENDPOINT = "https://mine.westeurope.batch.azure.com"
 KEY = "c2VjcmV0IG9mIEJhdGNo"

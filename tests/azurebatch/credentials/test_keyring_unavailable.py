@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.azurebatch.credentials.machine import LOCK, Machine
+from tests.support.machine import LOCK, Machine
 
 FORGETFUL = {"PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring"}
 MISNAMED = {"PYTHON_KEYRING_BACKEND": "keyring.backends.absent.Keyring"}

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from rich.console import Console
 
-from remotebatch_azurebatch.credentials.logins import AccountKeys, EntraId, Login
-from remotebatch_azurebatch.credentials.vault import RegistryLogin
+from remotebatch_azurebatch.accounts.credentials.logins import AccountKeys, EntraId, Login
+from remotebatch_azurebatch.accounts.credentials.vault import RegistryLogin
 
 SECRET = "c2VjcmV0IG9mIEJhdGNo"
 KEYS = AccountKeys(

@@ -8,10 +8,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from remotebatch_azurebatch.credentials.notebook import show_form
-from remotebatch_azurebatch.emulator import Emulator
+from azurebatch_emulator import Emulator
+from remotebatch_azurebatch.accounts.credentials.notebook import show_form
 from tests.azurebatch.credentials.conftest import WRONG_KEY
-from tests.azurebatch.credentials.machine import FIND, Machine
+from tests.support.machine import FIND, Machine
 
 FIND_NEW = FIND.format(service_object="new")
 

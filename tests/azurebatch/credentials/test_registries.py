@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 
-from tests.azurebatch.credentials.machine import Machine
+from tests.support.machine import Machine
 
 PASSWORD = "correct horse"
 READ = """
 from remotebatch import ProviderError
-from remotebatch_azurebatch.credentials import registry_password
+from remotebatch_azurebatch.accounts.credentials import registry_password
 for server, user in [("Name.azurecr.io", "me"), ("other.io:5000", "you")]:
     try:
         print("reversed:", registry_password(server, user)[::-1])

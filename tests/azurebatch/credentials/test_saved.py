@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from remotebatch_azurebatch.emulator import Emulator
+from azurebatch_emulator import Emulator
 from tests.azurebatch.credentials.conftest import WRONG_KEY
-from tests.azurebatch.credentials.machine import Machine
+from tests.support.machine import Machine
 
 
 def test_saved_once_found_ever_after(desktop: Machine, variables: dict[str, str], emulator: Emulator) -> None:

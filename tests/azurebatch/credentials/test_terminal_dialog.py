@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from remotebatch_azurebatch.emulator import Emulator
+from azurebatch_emulator import Emulator
 from tests.azurebatch.credentials.conftest import WRONG_KEY
-from tests.azurebatch.credentials.machine import FIND, Machine, Terminal
+from tests.support.machine import FIND, Machine, Terminal
 
 DOWN = "\x1b[B"
 FIND_NEW = FIND.format(service_object="new")

@@ -6,19 +6,19 @@ import pytest
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import BlobServiceClient
 
+from azurebatch_emulator import Emulator
+from azurebatch_emulator.process.addresses import free_ports
 from remotebatch import ProviderError
 from remotebatch.errors import ProviderUnavailable
-from remotebatch_azurebatch.connection import BatchAccount, Connection, StorageAccount
-from remotebatch_azurebatch.credentials import checks
-from remotebatch_azurebatch.credentials.verification import (
+from remotebatch_azurebatch.accounts.connection import BatchAccount, Connection, StorageAccount
+from remotebatch_azurebatch.accounts.credentials import checks
+from remotebatch_azurebatch.accounts.credentials.verification import (
     problems_of,
     verify,
     verify_batch,
     verify_storage,
 )
-from remotebatch_azurebatch.emulator import Emulator
-from remotebatch_azurebatch.emulator.addresses import free_ports
-from remotebatch_azurebatch.layout import OBJECTS
+from remotebatch_azurebatch.storage.layout import OBJECTS
 from tests.azurebatch.credentials.conftest import WRONG_KEY
 
 

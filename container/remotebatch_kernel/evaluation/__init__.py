@@ -1,0 +1,1 @@
+"""One task's evaluation: its function and arguments are read, called, and the result is stored."""

@@ -1,0 +1,110 @@
+"""The function object: who packed it in its header, the function itself in its payload."""
+
+from __future__ import annotations
+
+import linecache
+import os
+import pickle
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from remotebatch_kernel import modules
+from remotebatch_kernel.evaluation.failure import KernelFailure
+from remotebatch_kernel.formats import envelope, exit_codes
+
+
+class Function(NamedTuple):
+    """A function ready to be called."""
+
+    name: str
+    call: Callable[..., Any]
+    initializer: Callable[[], Any] | None
+
+
+_loaded: dict[str, Function] = {}
+
+
+def load_ahead(path: str) -> None:
+    """Load a function in a warm kernel, once for all the copies that will be forked from it."""
+    _loaded[path] = load(path)
+
+
+def load(path: str) -> Function:
+    """Bring a packed function back to life.
+
+    :raises KernelFailure: VersionMismatch before anything is unpickled; ModuleMissing or
+        InputUnavailable if that fails.
+    """
+    if path in _loaded:
+        return _loaded[path]
+    try:
+        header, payload = envelope.unpack(_read(path))
+    except (OSError, envelope.CorruptEnvelope) as error:
+        raise KernelFailure(
+            "InputUnavailable",
+            exit_codes.FUNCTION_UNREADABLE,
+            f"the packed function cannot be read: {error}",
+        ) from error
+    check_version(header)
+    try:
+        content = pickle.loads(payload)
+    except ModuleNotFoundError as error:
+        raise module_missing(header["name"], error) from error
+    except Exception as error:  # unpickling runs whatever the user's classes define
+        raise KernelFailure(
+            "InputUnavailable",
+            exit_codes.FUNCTION_UNREADABLE,
+            f"function {header['name']} cannot be unpickled: {type(error).__name__}: {error}",
+        ) from error
+    modules.install(content["modules"])
+    _install_source(content["source_lines"])
+    return Function(header["name"], content["function"], content["initializer"])
+
+
+def _read(path: str) -> bytes:
+    """Read a file, or, as Python's own imports would, a member of an archive: ``program.pyz/function``."""
+    try:
+        return envelope.read(path)
+    except NotADirectoryError:
+        pass
+    archive, member = os.path.split(path)
+    import zipfile  # it loads every compression library there is, for which warm kernels have no use
+
+    try:
+        with zipfile.ZipFile(archive) as program:
+            return program.read(member)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise envelope.CorruptEnvelope(f"{archive}: {error}") from error
+
+
+def _install_source(files: dict[str, dict[int, str]]) -> None:
+    """Let tracebacks show the lines of functions whose files are not here, or not as they were."""
+    for name, numbered in files.items():
+        lines = [numbered.get(number, "\n") for number in range(1, max(numbered, default=0) + 1)]
+        linecache.cache[name] = (0, None, lines, name)  # no time of change: never looked for on disk
+
+
+def check_version(header: dict[str, Any]) -> None:
+    """Refuse a function packed by another minor version, whose bytecode this one cannot run."""
+    theirs, ours = tuple(header["python"][:2]), sys.version_info[:2]
+    if theirs != ours:
+        raise KernelFailure(
+            "VersionMismatch",
+            exit_codes.VERSION_MISMATCH,
+            "the function was packed by Python {}.{}, but here runs Python {}.{}; submit from "
+            "Python {}.{} or choose a container_image with Python {}.{}".format(
+                *theirs, *ours, *ours, *theirs
+            ),
+        )
+
+
+def module_missing(what: str, error: ModuleNotFoundError) -> KernelFailure:
+    """The failure for something that needs a module not installed on the node."""
+    return KernelFailure(
+        "ModuleMissing",
+        exit_codes.MODULE_MISSING,
+        f"{what} needs the module {error.name!r}, which is not installed where the task runs: install "
+        f"it there, choose a container_image that has it, or leave include_definitions on for a module "
+        f"of your own",
+    )

@@ -1,0 +1,74 @@
+"""The result object: how the evaluation went in its header, the outcomes in its payload.
+
+The payload is a pickled list with one outcome for each element of the task's span:
+``("value", value)``, ``("error", pickled exception or None, type name, message, traceback)``, or
+``("missing",)`` for an element that was not evaluated.
+The exception is pickled within the pickle so that a client which cannot rebuild it still reads
+the rest.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+from typing import Any
+
+import cloudpickle
+
+from remotebatch_kernel import exceptions
+from remotebatch_kernel.evaluation.failure import KernelFailure
+from remotebatch_kernel.formats import envelope, exit_codes
+
+_PLAIN = frozenset({type(None), bool, int, float, str, bytes})  # cloudpickle would only be slower
+
+
+def error_outcome(exception: BaseException) -> tuple[Any, ...]:
+    """The outcome of an element whose evaluation raised."""
+    return (
+        "error",
+        exceptions.dump(exception),
+        exceptions.type_name(exception),
+        exceptions.summary(exception),
+        exceptions.format_traceback(exception, _OWN_DIRECTORY),
+    )
+
+
+# as frames name their files: a compiled kernel's are not where its modules are
+_OWN_DIRECTORY = os.path.dirname(error_outcome.__code__.co_filename)
+
+
+def pack(header: dict[str, Any], outcomes: list[tuple[Any, ...]]) -> bytes:
+    """Pack header and outcomes.
+
+    :raises KernelFailure: ResultUnavailable, naming the type, if a value cannot be pickled.
+    """
+    plain = all(outcome[0] == "value" and type(outcome[1]) in _PLAIN for outcome in outcomes)
+    try:
+        payload = pickle.dumps(outcomes) if plain else cloudpickle.dumps(outcomes)
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a user's __reduce__ raises
+        raise KernelFailure(
+            "ResultUnavailable", exit_codes.RESULT_UNPICKLABLE, _unpicklable(outcomes, error)
+        ) from error
+    return envelope.pack(header, payload)
+
+
+BASE_HEADER = {
+    "kind": "result",
+    "python": "{}.{}.{}".format(*sys.version_info),
+    "cloudpickle": cloudpickle.__version__,
+}
+"""The part of the header that is known before anything has run."""
+
+
+def _unpicklable(outcomes: list[tuple[Any, ...]], error: Exception) -> str:
+    for outcome in outcomes:
+        if outcome[0] == "value":
+            try:
+                cloudpickle.dumps(outcome[1])
+            except Exception as cause:  # the one that was met above, or its like
+                kind = type(outcome[1])
+                return f"the result, a {kind.__module__}.{kind.__qualname__}, cannot be pickled: {cause}"
+    return f"the result cannot be pickled: {error}"

@@ -1,0 +1,232 @@
+"""One task: read, evaluate, write. What an evaluation records is Wolfram's EvaluationData."""
+
+from __future__ import annotations
+
+import json
+import reprlib
+import resource
+import sys
+import time
+import traceback
+import warnings
+from typing import Any, NamedTuple
+
+from remotebatch_kernel.evaluation import function, result
+from remotebatch_kernel.evaluation.failure import KernelFailure
+from remotebatch_kernel.formats import envelope, exit_codes, inputs
+from remotebatch_kernel.system import fork_handlers as forks
+from remotebatch_kernel.system import sigterm
+from remotebatch_kernel.system.sigterm import Terminated
+
+JOB_OUTPUT = "JobOutput"
+_MOST_WARNINGS = 100
+_LONGEST_MESSAGE = 10_000
+"""The header of a result tells why a task failed to those who read no more of it: it must stay short."""
+
+
+class Call(NamedTuple):
+    """What to evaluate and where its result goes; travels as JSON."""
+
+    function: str
+    """Path of the function object."""
+    inputs: str
+    """Path of the inputs object."""
+    first: int
+    """Index of the first element of this task's span."""
+    length: int
+    """Elements in the span."""
+    result: str
+    """Path of the result object to write; its directory exists."""
+    attempt: int = 1
+
+    @classmethod
+    def from_json(cls, text: str) -> Call:
+        """Read a call as it was written on a command line."""
+        return cls(**json.loads(text))
+
+
+def run_call(call: Call) -> int:
+    """Evaluate one call in this process and store its result.
+
+    :returns: the exit code, from :mod:`remotebatch_kernel.formats.exit_codes` or the user's ``sys.exit``.
+    """
+    evaluation = _Evaluation(call)
+    try:
+        code = evaluation.run()
+    except Terminated:
+        code = exit_codes.TERMINATED
+    except KernelFailure as failure:
+        print(f"remotebatch: {failure.message}", file=sys.stderr)
+        code = evaluation.store_failure(failure.failure_type, failure.message, failure.exit_code)
+    except MemoryError:
+        code = evaluation.store_failure(
+            "OutOfMemory", "MemoryError: the task ran out of memory", exit_codes.OUT_OF_MEMORY
+        )
+    flush_streams()
+    return code
+
+
+class _Evaluation:
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.warnings: list[dict[str, Any]] = []
+        self.input_string = ""
+        self.started_at = time.time()
+        self._wall = time.perf_counter()
+        self._cpu = time.process_time() + _children_seconds()
+
+    def run(self) -> int:
+        called = function.load(self.call.function)
+        elements = self._elements(called.name)
+        self.input_string = _input_string(called.name, elements)
+        _default_show = warnings.showwarning
+
+        def record(message: Any, category: Any, filename: str, lineno: int, *rest: Any) -> None:
+            if len(self.warnings) < _MOST_WARNINGS:
+                self.warnings.append(
+                    {
+                        "category": category.__name__,
+                        "message": _shortened(str(message)),
+                        "filename": filename,
+                        "lineno": lineno,
+                    }
+                )
+            _default_show(message, category, filename, lineno, *rest)
+
+        warnings.showwarning = record  # type: ignore[assignment]
+        self.started_at = time.time()
+        self._wall, self._cpu = time.perf_counter(), time.process_time() + _children_seconds()
+        outcomes: list[tuple[Any, ...]] = []
+        try:
+            if called.initializer is not None:
+                called.initializer()
+            for args, kwargs in elements:
+                outcomes.append(_evaluate(called.call, args, kwargs))
+        except Terminated:
+            raise
+        except SystemExit as end:
+            return self._exit_early(end, outcomes)
+        except BaseException as error:  # raised by the initializer; elements keep their own
+            outcomes = [result.error_outcome(error)] * len(elements)
+            traceback.print_exc()
+        return self._store(outcomes)
+
+    def store_failure(self, failure_type: str, message: str, code: int) -> int:
+        """Store that there is no value and why; the exit code alone must do if that fails too."""
+        header = self._header(success=False, failure_type=failure_type, message=message)
+        return self._write(envelope.pack(header, b""), code)
+
+    def _elements(self, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+        try:
+            return inputs.read_span(self.call.inputs, self.call.first, self.call.length)
+        except ModuleNotFoundError as error:
+            raise function.module_missing(f"an argument of {name}", error) from error
+        except MemoryError:
+            raise
+        except Exception as error:  # unpickling runs whatever the user's classes define
+            raise KernelFailure(
+                "InputUnavailable",
+                exit_codes.INPUT_UNREADABLE,
+                f"the arguments of {name} cannot be read: {type(error).__name__}: {error}",
+            ) from error
+
+    def _store(self, outcomes: list[tuple[Any, ...]]) -> int:
+        errors = [outcome for outcome in outcomes if outcome[0] == "error"]
+        if not errors:
+            header = self._header(success=True, failure_type=None, message="")
+            return self._write(result.pack(header, outcomes), exit_codes.SUCCESS)
+        out_of_memory = any(error[2] == "MemoryError" for error in errors)
+        header = self._header(
+            success=False,
+            failure_type="OutOfMemory" if out_of_memory else "UserException",
+            message=errors[0][3],
+        )
+        code = exit_codes.OUT_OF_MEMORY if out_of_memory else exit_codes.USER_EXCEPTION
+        return self._write(result.pack(header, outcomes), code)
+
+    def _exit_early(self, end: SystemExit, outcomes: list[tuple[Any, ...]]) -> int:
+        """``sys.exit(n)`` in the user's code: n is the task's exit code; what came before it is kept."""
+        code = end.code if isinstance(end.code, int) else 1
+        if not isinstance(end.code, int):
+            print(end.code, file=sys.stderr)
+        message = f"the function called sys.exit({end.code!r})"
+        header = self._header(success=False, failure_type="NonZeroExit", message=message)
+        missing = [("missing",)] * (self.call.length - len(outcomes))
+        return self._write(result.pack(header, outcomes + missing), code & 0xFF)
+
+    def _header(self, success: bool, failure_type: str | None, message: str) -> dict[str, Any]:
+        return {
+            **result.BASE_HEADER,
+            "success": success,
+            "failure_type": failure_type,
+            "message": _shortened(message),
+            "input_string": self.input_string,
+            "warnings": self.warnings,
+            "timing": time.process_time() + _children_seconds() - self._cpu,
+            "absolute_timing": time.perf_counter() - self._wall,
+            "started_at": self.started_at,
+            "attempt": self.call.attempt,
+        }
+
+    def _write(self, data: bytes, code: int) -> int:
+        try:
+            envelope.write_atomically(self.call.result, data)
+        except OSError as error:
+            print(f"remotebatch: the result could not be stored: {error}", file=sys.stderr)
+            return code if code != exit_codes.SUCCESS else exit_codes.RESULT_UNWRITABLE
+        return code
+
+
+def _evaluate(call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    try:
+        return ("value", call(*args, **kwargs))
+    except Terminated:
+        raise
+    except SystemExit as end:
+        if end.code:
+            raise
+        return ("value", None)  # a clean exit is a return
+    except BaseException as error:  # the user's, of any kind, kept to be raised at the client
+        outcome = result.error_outcome(error)
+        print(outcome[4], end="", file=sys.stderr)
+        return outcome
+
+
+def _input_string(name: str, elements: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> str:
+    if not elements:
+        return f"{name}()"
+    args, kwargs = elements[0]
+    try:
+        parts = [reprlib.repr(arg) for arg in args]
+        parts += [f"{key}={reprlib.repr(value)}" for key, value in kwargs.items()]
+    except Exception as error:  # a user's __repr__ must not fail the task
+        parts = [f"<{type(error).__name__} in repr>"]
+    more = f" and {len(elements) - 1} more" if len(elements) > 1 else ""
+    return f"{name}({', '.join(parts)}){more}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_MESSAGE else f"{text[:_LONGEST_MESSAGE]}…"
+
+
+def _children_seconds() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def flush_streams() -> None:
+    """Flush what the user's code has left of the standard streams; it may have closed or replaced them."""
+    for stream in (sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__):
+        try:
+            stream.flush()  # type: ignore[union-attr]
+        except (OSError, ValueError, AttributeError):
+            continue
+
+
+def prepare_process() -> None:
+    """Set up the streams and the handling of SIGTERM; once in a process, or in the one it is forked from."""
+    sigterm.heed()
+    forks.register(**sigterm.FORK_HANDLERS)
+    for stream in (sys.stdout, sys.stderr):
+        # a line at a time, so that a log can be followed
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]

@@ -1,0 +1,290 @@
+"""The warm kernel: one process that has imported what tasks need and forks a fresh copy for each.
+
+It talks to whoever started it over a socket (see :mod:`.frames`). What a task is to
+do is read only in the forked copy, for every page that the warm kernel itself touches between two forks
+is a page to copy again.
+
+Tasks share nothing but memory that is copied when written: what is loaded here, before the fork, is
+only what every task would load first, and none of it is kept if it holds more than memory. When the
+other side goes away, every task is killed with all its descendants.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import importlib
+import logging
+import os
+import select
+import signal
+import sys
+from typing import NamedTuple
+
+from remotebatch_kernel.evaluation import function
+from remotebatch_kernel.evaluation.failure import KernelFailure
+from remotebatch_kernel.evaluation.task import prepare_process
+from remotebatch_kernel.fork_server import frames
+from remotebatch_kernel.fork_server.exit_notices import Farewells
+from remotebatch_kernel.fork_server.warm_up import Rehearsal
+from remotebatch_kernel.fork_server.worker import Spare, live
+from remotebatch_kernel.formats import exit_codes
+from remotebatch_kernel.system import descriptors, linux, sigterm
+
+_STDERR = 2
+_SPARES_PER_TASK = 2
+
+
+def serve(descriptor: int, scratch: str, function_path: str, modules: list[str]) -> int:
+    """Serve the socket of that file descriptor until the other side closes it.
+
+    :param scratch: directory for a few files of its own.
+    :param function_path: function to load before the first fork; "" for none.
+    :param modules: modules to import before that.
+    """
+    os.environ.pop("LD_BIND_NOW", None)  # meant for this process alone
+    inherited = _descriptors()
+    for name in modules:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # the task meets it again and reports it where a user sees it
+            print(f"warm kernel: cannot import {name}: {error!r}", file=sys.stderr)
+    if function_path:
+        try:
+            function.load_ahead(function_path)
+        except KernelFailure as failure:  # as above
+            print(f"warm kernel: {failure.message}", file=sys.stderr)
+    _close_archives()
+    if _holds_more_than_memory(inherited) and (modules or function_path):
+        print(
+            "warm kernel: what was loaded holds threads or files; each task loads for itself", file=sys.stderr
+        )
+        os.set_inheritable(descriptor, True)
+        os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", str(descriptor), scratch, ""])
+    _WarmKernel(descriptor, inherited, f"{scratch}/kernel-{os.getpid()}").run()
+    return 0
+
+
+def _close_archives() -> None:
+    """Modules that look up their own version leave this archive open in importlib.metadata's cache."""
+    metadata = sys.modules.get("importlib.metadata")
+    if metadata is not None:
+        metadata.MetadataPathFinder().invalidate_caches()
+        gc.collect()
+
+
+def _holds_more_than_memory(inherited: list[int]) -> bool:
+    """Whether loading has started threads or opened files.
+
+    A forked copy would lack the threads but have their locks, and would share the files' positions
+    with all other copies: then nothing is loaded ahead, and each task loads for itself.
+    """
+    return len(os.listdir("/proc/self/task")) > 1 or _descriptors() != inherited
+
+
+def _descriptors() -> list[int]:
+    """Open file descriptors beyond the standard streams."""
+    found = [int(name) for name in os.listdir("/proc/self/fd")]
+    return [number for number in found if number > _STDERR and os.path.exists(f"/proc/self/fd/{number}")]
+
+
+class _Running(NamedTuple):
+    """A spare that has been given its task."""
+
+    key: int
+    pid: int
+    process: int
+    """File descriptor that tells the end of the process."""
+
+
+class _WarmKernel:
+    def __init__(self, channel: int, inherited: list[int], directory: str) -> None:
+        self._channel = channel
+        self._own = inherited  # descriptors that no task may hold: the channel, the agent's lock
+        self._directory = directory
+        self._processes: dict[int, _Running] = {}  # by the descriptor of the process
+        self._pids: dict[int, int] = {}  # key → pid, of tasks whose end has not been told
+        self._farewells: Farewells | None = None
+        self._rehearsal: Rehearsal | None = None
+        self._followers: dict[int, tuple[int, bytes]] = {}  # key → key and text of the task after it
+        self._spares: list[Spare] = []
+        self._most_at_once = 1
+        self._received = b""
+        self._poll = select.poll()
+
+    def run(self) -> None:
+        self._poll.register(self._channel, select.POLLIN)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell began us with "&"
+        prepare_process()  # here, so that no forked copy has to
+        linux.become_subreaper()
+        atexit.unregister(logging.shutdown)  # a task calls it if it has to
+        # One that reaches a copy too early would be lost in the interpreter's own after-fork code, or be
+        # the rehearsal's: it waits until the copy is ready for it
+        sigterm.hold_back()
+        try:
+            self._prepare_tasks()
+        except OSError as error:
+            print(f"warm kernel: tasks start and end more slowly: {error}", file=sys.stderr)
+        gc.collect()
+        gc.freeze()  # keeps the collector from touching, and so copying, pages shared with tasks
+        self._send(frames.READY, 0)
+        try:
+            while True:
+                if not self._spares:
+                    self._fork_ahead(idle=False)
+                wanting = len(self._spares) < _SPARES_PER_TASK * self._most_at_once
+                events = self._poll.poll(_IDLE_MILLISECONDS if wanting else None)
+                if not events:
+                    self._fork_ahead(idle=True)
+                ready = {descriptor for descriptor, _ in events}
+                if self._farewells is not None and self._farewells.fileno() in ready:
+                    self._hear(self._farewells)
+                # told apart before any of them is closed, for its number may be given to another
+                for running in [self._processes[number] for number in ready if number in self._processes]:
+                    self._reap(running)
+                if self._channel in ready and not self._receive():
+                    return
+        finally:
+            for pid in linux.children(os.getpid()):
+                if linux.kill_tree(pid):
+                    os.waitpid(pid, 0)  # none may still write where things are removed
+            _remove(self._directory)
+
+    def _prepare_tasks(self) -> None:
+        """What makes tasks start and end faster.
+
+        :raises OSError: if there is no room for the few files that it takes.
+        """
+        _remove(self._directory)  # of a process that had the same id and was killed
+        os.mkdir(self._directory, 0o700)
+        self._farewells = Farewells(f"{self._directory}/farewells")
+        self._poll.register(self._farewells, select.POLLIN)
+        rehearsal = Rehearsal(self._directory, self._farewells)
+        for _ in range(_REHEARSALS):
+            rehearsal.perform()
+        self._rehearsal = rehearsal
+
+    def _fork_ahead(self, idle: bool) -> None:
+        """Fork spares for the tasks that may come next; several at once, for that is cheaper.
+
+        :param idle: nothing else happens just now.
+        """
+        # they begin faster then; among many tasks what counts is how much they take in all
+        alone = not self._followers and len(self._pids) <= 1
+        rehearse = self._rehearsal.perform if self._rehearsal and (idle or alone) else None
+        foreign = [*self._processes, *(spare.pipe for spare in self._spares)]
+        if self._farewells is not None:
+            foreign.append(self._farewells.fileno())
+        while len(self._spares) < _SPARES_PER_TASK * self._most_at_once:
+            reading, writing = os.pipe()
+            foreign.append(writing)
+            try:
+                pid = os.fork()
+            except OSError:  # out of processes or memory: the next task, if it fails too, says so
+                os.close(reading)
+                os.close(writing)
+                return
+            if pid == 0:
+                live(reading, foreign, self._own, self._channel, self._farewells, rehearse)
+            os.close(reading)
+            self._spares.append(Spare(pid, writing))
+
+    def _receive(self) -> bool:
+        try:
+            data = os.read(self._channel, 1 << 16)
+        except ConnectionResetError:
+            return False
+        if not data:
+            return False
+        whole, self._received = frames.split(self._received + data)
+        for frame in whole:
+            self._handle(*frame)
+        return True
+
+    def _handle(self, kind: bytes, key: int, number: int, text: bytes) -> None:
+        if kind == frames.START or (kind == frames.FOLLOW and number not in self._pids):
+            self._start(key, text)
+        elif kind == frames.FOLLOW:
+            self._followers[number] = key, text
+        elif kind == frames.RECALL:
+            if self._followers.get(number, (None,))[0] == key:
+                del self._followers[number]
+                self._send(frames.RECALLED, key)
+        elif key in self._pids:
+            self._signal(self._pids[key], number)
+
+    def _start(self, key: int, task: bytes) -> None:
+        if not self._spares:
+            self._fork_ahead(idle=False)
+        if not self._spares:
+            self._send(frames.SETUP_FAILED, key, text=b"the system has no room for another process")
+            self._send(frames.ENDED, key, exit_codes.SETUP_FAILED)
+            return
+        spare = self._spares.pop(0)
+        try:
+            descriptors.write_all(spare.pipe, task)  # before the book-keeping: somebody may be waiting
+        except BrokenPipeError:
+            pass  # the spare was killed by somebody: it is reaped as the task it has become
+        finally:
+            os.close(spare.pipe)
+        running = _Running(key, spare.pid, os.pidfd_open(spare.pid))
+        self._poll.register(running.process, select.POLLIN)
+        self._processes[running.process] = running
+        self._pids[key] = spare.pid
+        self._most_at_once = max(self._most_at_once, len(self._pids))
+
+    def _signal(self, pid: int, number: int) -> None:
+        if number == signal.SIGKILL:
+            linux.kill_tree(pid)
+        else:
+            os.kill(pid, number)
+
+    def _hear(self, farewells: Farewells) -> None:
+        """Tasks that leave nothing behind tell their exit codes: they are over, though still torn down."""
+        for key, code, pid in farewells.receive():
+            if self._pids.get(key) == pid:
+                self._over(key, code)
+
+    def _reap(self, running: _Running) -> None:
+        _, status = os.waitpid(running.pid, 0)
+        del self._processes[running.process]
+        self._poll.unregister(running.process)
+        os.close(running.process)
+        if running.key in self._pids:  # who said farewell has no descendants, and nothing to start one
+            self._kill_orphans()
+            self._over(running.key, os.waitstatus_to_exitcode(status))
+
+    def _over(self, key: int, code: int) -> None:
+        del self._pids[key]
+        follower = self._followers.pop(key, None)
+        if follower is not None:
+            self._start(*follower)
+        self._send(frames.ENDED, key, code)
+
+    def _kill_orphans(self) -> None:
+        """Kill what an ended task left behind: children of this process that are neither task nor spare."""
+        known = {running.pid for running in self._processes.values()} | {spare.pid for spare in self._spares}
+        for pid in linux.children(os.getpid()):
+            if pid not in known and linux.kill_tree(pid):
+                os.waitpid(pid, 0)
+
+    def _send(self, kind: bytes, key: int, number: int = 0, text: bytes = b"") -> None:
+        try:
+            descriptors.write_all(self._channel, frames.pack(kind, key, number, text))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the next read finds the other side gone and ends everything
+
+
+def _remove(directory: str) -> None:
+    """Remove a directory of files; without ``shutil``, which loads every compression library there is."""
+    if os.path.isdir(directory):
+        for name in os.listdir(directory):
+            os.unlink(f"{directory}/{name}")
+        os.rmdir(directory)
+
+
+_REHEARSALS = 20
+"""Code specializes after its first eight runs, and then what it calls in turn."""
+_IDLE_MILLISECONDS = 2
+"""With spares left, others are forked only when nothing happens for so long: not while a task runs
+that somebody may be waiting for."""

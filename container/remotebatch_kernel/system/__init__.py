@@ -1,0 +1,1 @@
+"""What the kernel asks of the operating system: descriptors, forks, signals, process trees."""

@@ -1,0 +1,1 @@
+"""The service as a process: configuration, data directory, Azurite beside it, start and stop."""

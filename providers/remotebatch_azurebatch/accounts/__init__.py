@@ -1,0 +1,1 @@
+"""The two accounts that a job needs: connections, Microsoft's clients, credentials."""

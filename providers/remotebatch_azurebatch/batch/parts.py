@@ -1,0 +1,76 @@
+"""The Azure Batch jobs that a submission is made of, and which of its tasks each has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+
+from remotebatch_azurebatch.storage import layout
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """Tasks one after the other that have been tried equally often."""
+
+    start: int
+    stop: int
+    attempts: int = 0
+    """Attempts that they had in earlier parts."""
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One Azure Batch job of a submission. Where a task is in several, the latest counts."""
+
+    number: int
+    """From 1, in the order of their making."""
+    spans: list[Span]
+    expires: float | None = None
+    """When its nodes may no longer read and write its blobs, in seconds since the epoch; None for never."""
+
+    @property
+    def count(self) -> int:
+        """How many tasks it has."""
+        return sum(span.stop - span.start for span in self.spans)
+
+    @property
+    def first(self) -> int:
+        """Index of its first task."""
+        return self.spans[0].start
+
+    def indices(self) -> Iterator[int]:
+        """Indices of all its tasks, the first one first."""
+        for span in self.spans:
+            yield from range(span.start, span.stop)
+
+    def has(self, index: int) -> bool:
+        """Whether it has a task of that index."""
+        return any(span.start <= index < span.stop for span in self.spans)
+
+    def attempts(self) -> dict[int, int]:
+        """For each of its tasks, how many attempts it had in earlier parts."""
+        return {index: span.attempts for span in self.spans for index in range(span.start, span.stop)}
+
+    def azure_id(self, job_id: str) -> str:
+        """Id of the Azure Batch job."""
+        return layout.first_part(job_id) if self.number == 1 else layout.further_part(job_id, self.number)
+
+
+def part_of(number: int, attempts: Mapping[int, int]) -> Part:
+    """A part with the tasks of those indices, in their order.
+
+    :param attempts: index → attempts that the task had in earlier parts.
+    """
+    return Part(number, list(_spans(sorted(attempts.items()))))
+
+
+def _spans(tasks: Iterable[tuple[int, int]]) -> Iterator[Span]:
+    current: Span | None = None
+    for index, attempts in tasks:
+        if current is not None and index == current.stop and attempts == current.attempts:
+            current = Span(current.start, index + 1, attempts)
+            continue
+        if current is not None:
+            yield current
+        current = Span(index, index + 1, attempts)
+    if current is not None:
+        yield current

@@ -1,0 +1,1 @@
+"""For those who keep an account: what jobs leave behind."""

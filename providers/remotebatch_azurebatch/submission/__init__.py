@@ -1,0 +1,1 @@
+"""From a packed submission to Azure Batch jobs."""

@@ -1,0 +1,1 @@
+"""What is known of a submission's tasks, and why they failed."""

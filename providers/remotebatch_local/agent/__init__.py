@@ -1,0 +1,1 @@
+"""The background process that runs jobs, and the client's side of it."""

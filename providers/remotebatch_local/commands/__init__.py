@@ -1,0 +1,1 @@
+"""Commands that the Local provider adds to the command line."""

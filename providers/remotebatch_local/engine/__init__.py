@@ -1,0 +1,1 @@
+"""Jobs and their tasks on this machine, and the journal that keeps them."""

@@ -1,0 +1,62 @@
+"""From a job's record to what a runner needs to start one of its tasks."""
+
+from __future__ import annotations
+
+from remotebatch.provider.records import TaskRecord
+from remotebatch.runtime import task_variables
+from remotebatch_execution.runners import TaskSpec
+from remotebatch_kernel.evaluation.task import Call
+from remotebatch_kernel.formats import inputs
+from remotebatch_kernel.system.linux import LEFTOVER_MARK
+from remotebatch_local.engine.job import LocalJob
+from remotebatch_local.store import Store
+
+
+def specify(
+    store: Store, job: LocalJob, task: TaskRecord, key: int, directory: str, gpus: tuple[int, ...]
+) -> TaskSpec:
+    """One run of a task.
+
+    :param key: names the run.
+    :param directory: its working directory.
+    :param gpus: numbers of the GPUs it gets.
+    :raises OSError: if a command cannot be read from the job's inputs.
+    """
+    record, settings = job.record, job.record.settings
+    span = record.span(task.index)
+    argv: list[str] | None = None
+    call: Call | None = None
+    function = ""
+    if record.function is None:
+        argv = list(inputs.read_span(store.inputs(record), span.start, 1)[0][0])
+    else:
+        function = store.object_path("functions", record.function)
+        call = Call(
+            function=function,
+            inputs=store.inputs(record),
+            first=span.start,
+            length=len(span),
+            result=store.result(record, task.index),
+            attempt=task.attempts,
+        )
+    devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))} if gpus else {}
+    files = {name: store.object_path("files", digest) for name, digest in settings["input_files"].items()}
+    return TaskSpec(
+        key=key,
+        label=(record.id, record.task_id(task.index)),
+        directory=directory,
+        log_directory=store.logs(record, task.index),
+        environment=task_variables(record, task.index) | devices,
+        job_environment=job.environment | {LEFTOVER_MARK: store.root},
+        files=files,
+        argv=argv,
+        call=call,
+        kernel=store.object_path("kernels", record.kernel),
+        python=record.python or "",
+        preload=tuple(record.preload),
+        load_ahead=function if job.worth_a_kernel else "",
+        image=settings["container_image"],
+        memory_limit=settings["memory_limit"],
+        network=settings["network"],
+        gpus=gpus,
+    )

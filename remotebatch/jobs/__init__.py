@@ -1,0 +1,1 @@
+"""Job objects: single jobs, arrays and their children, waiting, and results."""

@@ -1,0 +1,1 @@
+"""Packing a call: the function, its inputs, and the kernel that evaluates them."""

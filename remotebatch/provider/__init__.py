@@ -1,0 +1,1 @@
+"""What a provider implements, and the records that it stores."""

@@ -1,0 +1,1 @@
+"""Where a job's files lie: Microsoft's Batch File Conventions."""

@@ -1,0 +1,1 @@
+"""What this process knows of jobs, kept fresh for everyone who asks."""

@@ -1,0 +1,5 @@
+"""The services that these tests share."""
+
+from tests.support.emulator import azurite, client, emulator, gate
+
+__all__ = ["azurite", "client", "emulator", "gate"]

@@ -1,0 +1,521 @@
+"""What a job goes through: disabled, enabled, terminated; and what it refuses in each state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.batch import BatchClient, models
+from azure.core.exceptions import HttpResponseError, ResourceExistsError
+
+from azurebatch_emulator import Emulator
+from azurebatch_emulator.process.configuration import Timings
+from tests.support.batch import (
+    QUICKLY,
+    Gate,
+    connect,
+    delete_job,
+    disable_job,
+    new_job,
+    new_pool,
+    new_task,
+    read_file,
+    refusal,
+    shell,
+    terminate_job,
+    wait_for,
+    wait_for_job,
+    wait_for_nodes,
+    wait_for_task,
+)
+from tests.support.wire import wire
+
+
+@pytest.fixture(scope="module")
+def emulator(azurite: str) -> Iterator[Emulator]:
+    """One whose pools are steady at once."""
+    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def pool(client: BatchClient) -> str:
+    """A pool of two nodes with two slots each."""
+    client.create_pool(new_pool("pool", 2, task_slots_per_node=2))
+    wait_for_nodes(client, "pool", 2)
+    return "pool"
+
+
+@pytest.fixture(scope="module")
+def slow(azurite: str) -> Iterator[Emulator]:
+    """An emulator where a job that is to end is ending for ever."""
+    timings = Timings(resize=0, job_terminate=3600, job_delete=3600)
+    with Emulator(storage_connection_string=azurite, timings=timings) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def slow_client(slow: Emulator) -> Iterator[BatchClient]:
+    """A client of it, with a job in each of the states in which jobs end."""
+    with connect(slow) as client:
+        for job_id in ("completed", "terminating", "deleting"):
+            client.create_job(new_job(job_id, "none"))
+        client.create_task("completed", new_task("waits"))
+        client.begin_terminate_job("terminating", options={"terminateReason": "why"}, **QUICKLY)
+        client.begin_delete_job("deleting", **QUICKLY)
+        client.begin_terminate_job(
+            "completed", options={"terminateReason": "why"}, force=True, **QUICKLY
+        ).result()
+        yield client
+
+
+def states(client: BatchClient, job_id: str) -> dict[str, str]:
+    return {task.id: task.state for task in client.list_tasks(job_id, select=["id", "state"])}
+
+
+# -- disabled and enabled -------------------------------------------------------------------
+
+
+@pytest.mark.operation("disable_job", "enable_job", "create_task")
+def test_disabled_job_starts_no_tasks_until_it_is_enabled(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("pauses", pool))
+    began = client.get_job("pauses").state_transition_time
+    disable_job(client, "pauses")
+    disabled = client.get_job("pauses")
+    assert (disabled.state, disabled.previous_state) == ("disabled", "active")
+    assert disabled.previous_state_transition_time == began
+    client.create_task("pauses", new_task("task"))
+    client.create_job(new_job("goes-on", pool))
+    client.create_task("goes-on", new_task("task"))
+    wait_for_task(client, "goes-on", "task")
+    assert client.get_task("pauses", "task").state == "active"
+    client.begin_enable_job("pauses", **QUICKLY).result()
+    enabled = client.get_job("pauses")
+    assert (enabled.state, enabled.previous_state) == ("active", "disabled")
+    wait_for_task(client, "pauses", "task")
+
+
+@pytest.mark.operation("disable_job", "enable_job", "get_job_task_counts")
+def test_disabling_requeues_the_running_tasks(client: BatchClient, pool: str, gate: Gate) -> None:
+    client.create_job(new_job("requeues", pool))
+    client.create_task("requeues", new_task("task", gate.script()))
+    wait_for_task(client, "requeues", "task", "running")
+    disable_job(client, "requeues", "requeue")
+    task = client.get_task("requeues", "task")
+    assert (task.state, task.node_info) == ("active", None)
+    assert task.execution_info is not None
+    assert (task.execution_info.requeue_count, task.execution_info.retry_count) == (1, 0)
+    assert client.get_job_task_counts("requeues").task_counts.running == 0
+    gate.open()
+    client.begin_enable_job("requeues", **QUICKLY).result()
+    ended = wait_for_task(client, "requeues", "task")
+    assert ended.execution_info is not None
+    assert (ended.execution_info.result, ended.execution_info.requeue_count) == ("success", 1)
+
+
+@pytest.mark.operation("disable_job", "enable_job")
+def test_disabling_ends_the_running_tasks(client: BatchClient, pool: str, gate: Gate) -> None:
+    client.create_job(new_job("ends", pool))
+    client.create_task("ends", new_task("task", gate.script()))
+    wait_for_task(client, "ends", "task", "running")
+    disable_job(client, "ends", "terminate")
+    execution = client.get_task("ends", "task").execution_info
+    assert execution is not None
+    assert execution.failure_info is not None
+    assert (execution.result, execution.failure_info.code) == ("failure", "TaskEnded")
+    client.begin_enable_job("ends", **QUICKLY).result()
+    assert states(client, "ends") == {"task": "completed"}
+
+
+@pytest.mark.operation("disable_job")
+def test_disabling_waits_for_the_running_tasks(client: BatchClient, pool: str, gate: Gate) -> None:
+    client.create_job(new_job("waits", pool, max_parallel_tasks=1))
+    client.create_task("waits", new_task("runs", gate.script()))
+    wait_for_task(client, "waits", "runs", "running")
+    client.create_task("waits", new_task("next"))
+    client.begin_disable_job("waits", models.BatchJobDisableOptions(disable_tasks="wait"), **QUICKLY)
+    job = client.get_job("waits")
+    assert (job.state, job.previous_state) == ("disabling", "active")
+    gate.open()
+    wait_for_job(client, "waits", "disabled")
+    assert client.get_job("waits").previous_state == "active"
+    assert states(client, "waits") == {"runs": "completed", "next": "active"}
+
+
+@pytest.mark.operation("disable_job")
+def test_job_that_is_being_disabled_can_be_told_otherwise(client: BatchClient, pool: str, gate: Gate) -> None:
+    client.create_job(new_job("hurries", pool))
+    client.create_task("hurries", new_task("task", gate.script()))
+    wait_for_task(client, "hurries", "task", "running")
+    client.begin_disable_job("hurries", models.BatchJobDisableOptions(disable_tasks="wait"), **QUICKLY)
+    disable_job(client, "hurries", "requeue")
+    assert client.get_job("hurries").state == "disabled"
+    assert states(client, "hurries") == {"task": "active"}
+    disable_job(client, "hurries", "terminate")
+    assert client.get_job("hurries").state == "disabled"
+    assert states(client, "hurries") == {"task": "active"}
+
+
+@pytest.mark.operation("enable_job")
+def test_job_can_be_enabled_before_it_is_disabled(client: BatchClient, pool: str, gate: Gate) -> None:
+    client.create_job(new_job("returns", pool))
+    client.create_task("returns", new_task("task", gate.script()))
+    wait_for_task(client, "returns", "task", "running")
+    client.begin_disable_job("returns", models.BatchJobDisableOptions(disable_tasks="wait"), **QUICKLY)
+    client.begin_enable_job("returns", **QUICKLY).result()
+    gate.open()
+    wait_for_task(client, "returns", "task")
+    assert client.get_job("returns").state == "active"
+
+
+@pytest.mark.operation("enable_job")
+def test_active_job_cannot_be_enabled(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("enabled", pool))
+    with pytest.raises(ResourceExistsError) as refused:
+        client.begin_enable_job("enabled", **QUICKLY)
+    assert refusal(refused.value).code == "OperationInvalidForCurrentState"
+
+
+@pytest.mark.operation("disable_job", "enable_job", "terminate_job")
+def test_answers_to_actions_have_their_headers_and_no_body(emulator: Emulator, pool: str) -> None:
+    with wire(emulator) as http:
+        http.post("/jobs", json={"id": "headers", "poolInfo": {"poolId": pool}})
+        for action, body in (("disable", {"disableTasks": "wait"}), ("enable", None), ("terminate", None)):
+            answer = http.post(f"/jobs/headers/{action}", json=body)
+            assert (answer.status_code, answer.content) == (202, b"")
+            assert answer.headers["DataServiceId"] == f"{emulator.endpoint}/jobs/headers/{action}"
+            told = http.get("/jobs/headers")
+            assert answer.headers["ETag"] == told.headers["ETag"] == told.json()["eTag"]
+            assert answer.headers["Last-Modified"] == told.headers["Last-Modified"]
+
+
+# -- terminated -----------------------------------------------------------------------------
+
+
+@pytest.mark.operation("terminate_job", "get_job_task_counts")
+def test_terminated_job_ends_what_runs_and_leaves_what_waits(
+    client: BatchClient, pool: str, gate: Gate
+) -> None:
+    client.create_job(new_job("terminated", pool, max_parallel_tasks=1))
+    began = client.get_job("terminated").state_transition_time
+    client.create_task("terminated", new_task("runs", gate.script()))
+    wait_for_task(client, "terminated", "runs", "running")
+    client.create_task("terminated", new_task("waits"))
+    terminate_job(client, "terminated", "tired")
+    job = client.get_job("terminated")
+    assert (job.state, job.previous_state, job.previous_state_transition_time) == (
+        "completed",
+        "active",
+        began,
+    )
+    assert job.execution_info is not None
+    assert job.execution_info.termination_reason == "tired"
+    assert job.execution_info.end_time == job.state_transition_time
+    execution = client.get_task("terminated", "runs").execution_info
+    assert execution is not None
+    assert execution.failure_info is not None
+    assert (execution.result, execution.failure_info.code) == ("failure", "TaskEnded")
+    assert states(client, "terminated") == {"runs": "completed", "waits": "active"}
+    counts = client.get_job_task_counts("terminated").task_counts
+    assert (counts.active, counts.running, counts.completed, counts.failed) == (1, 0, 1, 1)
+
+
+@pytest.mark.operation("terminate_job")
+def test_termination_without_a_reason_is_the_users(emulator: Emulator, pool: str) -> None:
+    with wire(emulator) as http:
+        for body in (None, {}):
+            http.post("/jobs", json={"id": "unreasonable", "poolInfo": {"poolId": pool}})
+            http.post("/jobs/unreasonable/terminate", json=body)
+            told = http.get("/jobs/unreasonable").json()
+            assert told["executionInfo"]["terminateReason"] == "UserTerminate"
+            http.delete("/jobs/unreasonable")
+            wait_for(lambda: http.get("/jobs/unreasonable").status_code == 404)
+
+
+@pytest.mark.operation("terminate_job")
+def test_disabled_job_can_be_terminated(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("off", pool))
+    disable_job(client, "off")
+    terminate_job(client, "off")
+    job = client.get_job("off")
+    assert (job.state, job.previous_state) == ("completed", "disabled")
+
+
+@pytest.mark.operation("terminate_job", "get_job")
+def test_job_is_told_as_terminating_until_it_is_completed(slow_client: BatchClient) -> None:
+    job = slow_client.get_job("terminating")
+    assert (job.state, job.previous_state) == ("terminating", "active")
+    assert job.execution_info is not None
+    assert (job.execution_info.termination_reason, job.execution_info.end_time) == ("why", None)
+
+
+@pytest.mark.operation("delete_job", "get_job")
+def test_job_is_told_as_deleting_until_it_is_gone(slow: Emulator, slow_client: BatchClient) -> None:
+    slow_client.create_job(new_job("going", "none"))
+    before = dict(slow_client.get_job("going"))
+    with wire(slow) as http:
+        answer = http.delete("/jobs/going")
+    assert (answer.status_code, answer.content) == (202, b"")
+    assert not {"etag", "last-modified", "dataserviceid"} & set(answer.headers)
+    after = dict(slow_client.get_job("going"))
+    assert (after["state"], after["previousState"]) == ("deleting", "active")
+    assert after["previousStateTransitionTime"] == before["stateTransitionTime"]
+    changed = {name for name in after if after[name] != before.get(name)}
+    assert changed == {"state", "stateTransitionTime", "previousState", "previousStateTransitionTime"}
+    with pytest.raises(ResourceExistsError) as refused:
+        slow_client.create_job(new_job("going", "none"))
+    assert refusal(refused.value).code == "JobBeingDeleted"
+
+
+@pytest.mark.operation("terminate_job", "delete_job")
+def test_terminating_job_can_be_deleted(slow_client: BatchClient) -> None:
+    slow_client.create_job(new_job("both", "none"))
+    slow_client.begin_terminate_job("both", options={"terminateReason": "why"}, **QUICKLY)
+    slow_client.begin_delete_job("both", force=True, **QUICKLY).result()
+    assert "both" not in [job.id for job in slow_client.list_jobs()]
+
+
+@pytest.mark.operation("delete_job")
+def test_deletion_ends_what_runs(client: BatchClient, pool: str, gate: Gate, tmp_path: Path) -> None:
+    client.create_job(new_job("torn", pool))
+    written = tmp_path / "written"
+    client.create_task("torn", new_task("task", gate.script(f"touch {written}")))
+    wait_for_task(client, "torn", "task", "running")
+    delete_job(client, "torn")
+    gate.open()
+    wait_for_nodes(client, pool, 2)
+    assert not written.exists()
+
+
+REQUESTS: dict[str, Callable[[BatchClient, str], Any]] = {
+    "add a task": lambda client, job: client.create_task(job, new_task("late")),
+    "patch": lambda client, job: client.update_job(job, models.BatchJobUpdateOptions(priority=1)),
+    "replace": lambda client, job: client.replace_job(
+        job, models.BatchJob(pool_info=models.BatchPoolInfo(pool_id="none"))
+    ),
+    "disable": lambda client, job: client.begin_disable_job(
+        job, models.BatchJobDisableOptions(disable_tasks="wait")
+    ),
+    "enable": lambda client, job: client.begin_enable_job(job),
+    "terminate": lambda client, job: client.begin_terminate_job(job, options={"terminateReason": "again"}),
+}
+
+
+@pytest.mark.operation(
+    "create_task", "update_job", "replace_job", "disable_job", "enable_job", "terminate_job", "delete_job"
+)
+@pytest.mark.parametrize("request_", REQUESTS)
+@pytest.mark.parametrize(
+    ("job_id", "code"),
+    [
+        ("completed", "JobCompleted"),
+        ("terminating", "JobBeingTerminated"),
+        ("deleting", "JobBeingDeleted"),
+    ],
+)
+def test_job_that_ends_refuses(slow_client: BatchClient, job_id: str, code: str, request_: str) -> None:
+    with pytest.raises(HttpResponseError) as refused:
+        REQUESTS[request_](slow_client, job_id)
+    assert (refused.value.status_code, refusal(refused.value).code) == (409, code)
+
+
+@pytest.mark.operation("delete_job")
+def test_job_is_deleted_once(slow_client: BatchClient) -> None:
+    with pytest.raises(ResourceExistsError) as refused:
+        slow_client.begin_delete_job("deleting")
+    assert refusal(refused.value).code == "JobBeingDeleted"
+
+
+@pytest.mark.operation("terminate_task", "get_task", "list_tasks", "get_job_task_counts")
+def test_tasks_of_a_completed_job_can_be_seen_and_ended(slow_client: BatchClient) -> None:
+    assert states(slow_client, "completed") == {"waits": "active"}
+    assert slow_client.get_job_task_counts("completed").task_counts.active == 1
+    slow_client.terminate_task("completed", "waits")
+    assert states(slow_client, "completed") == {"waits": "completed"}
+
+
+# -- what comes first -----------------------------------------------------------------------
+
+
+@pytest.mark.operation("update_job")
+def test_priority_counts_as_it_is_when_a_slot_is_free(
+    client: BatchClient, gate: Gate, tmp_path: Path
+) -> None:
+    client.create_pool(new_pool("single", 1))
+    wait_for_nodes(client, "single")
+    client.create_job(new_job("holds", "single"))
+    client.create_task("holds", new_task("task", gate.script()))
+    wait_for_task(client, "holds", "task", "running")
+    order = tmp_path / "order"
+    for job_id, priority in (("low", 0), ("high", 500), ("raised", -500)):
+        client.create_job(new_job(job_id, "single", priority=priority))
+        for number in range(2):
+            client.create_task(job_id, new_task(f"t{number}", f"echo {job_id} >> {order}"))
+    client.update_job("raised", models.BatchJobUpdateOptions(priority=1000))
+    gate.open()
+    for job_id in ("low", "high", "raised"):
+        wait_for(lambda job_id=job_id: client.get_job_task_counts(job_id).task_counts.completed == 2)
+    assert order.read_text().split() == ["raised", "raised", "high", "high", "low", "low"]
+
+
+@pytest.mark.operation("update_job", "get_job_task_counts")
+def test_no_more_tasks_run_at_once_than_the_job_allows(client: BatchClient, pool: str, gate: Gate) -> None:
+    client.create_job(new_job("narrow", pool, max_parallel_tasks=1))
+    client.create_tasks("narrow", [new_task(f"t{number}", gate.script()) for number in range(5)])
+
+    def running() -> int:
+        return client.get_job_task_counts("narrow").task_counts.running
+
+    wait_for(lambda: running() == 1)
+    # what could start beside it has started by the time that another job's task has come to its end
+    client.create_job(new_job("beside", pool))
+    client.create_task("beside", new_task("task"))
+    wait_for_task(client, "beside", "task")
+    assert running() == 1
+    client.update_job("narrow", models.BatchJobUpdateOptions(max_parallel_tasks=3))
+    wait_for(lambda: running() == 3)
+    client.update_job("narrow", models.BatchJobUpdateOptions(max_parallel_tasks=-1))
+    wait_for(lambda: running() == 4)
+    gate.open()
+    wait_for(lambda: client.get_job_task_counts("narrow").task_counts.completed == 5)
+
+
+# -- counted --------------------------------------------------------------------------------
+
+
+@pytest.mark.operation("get_job_task_counts")
+def test_counts_add_up_at_every_moment(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("counted", pool))
+    slots = [1 + number % 2 for number in range(40)]
+    client.create_tasks(
+        "counted",
+        [
+            new_task(f"t{number}", f"exit {number % 3}", required_slots=need)
+            for number, need in enumerate(slots)
+        ],
+    )
+
+    def look() -> models.BatchTaskCountsResult:
+        counts = client.get_job_task_counts("counted")
+        for told, everything in ((counts.task_counts, 40), (counts.task_slot_counts, sum(slots))):
+            assert told.active + told.running + told.completed == everything
+            assert told.succeeded + told.failed == told.completed
+        assert counts.task_slot_counts.running <= 4
+        return counts
+
+    ended = wait_for(look, lambda counts: counts.task_counts.completed == 40)
+    assert ended.task_counts.succeeded == 14
+    assert ended.task_slot_counts.failed == sum(need for number, need in enumerate(slots) if number % 3 != 0)
+
+
+@pytest.mark.operation("get_job_task_counts", "delete_task", "reactivate_task")
+def test_counts_follow_deleted_and_reactivated_tasks(client: BatchClient, pool: str, gate: Gate) -> None:
+    client.create_job(new_job("recounted", pool))
+    client.create_task("recounted", new_task("fails", "exit 1", required_slots=2))
+    client.create_task("recounted", new_task("runs", gate.script()))
+    wait_for_task(client, "recounted", "fails")
+    wait_for_task(client, "recounted", "runs", "running")
+
+    def told() -> tuple[dict[str, int], dict[str, int]]:
+        counts = client.get_job_task_counts("recounted")
+        return dict(counts.task_counts), dict(counts.task_slot_counts)
+
+    nothing = {"active": 0, "running": 0, "completed": 0, "succeeded": 0, "failed": 0}
+    assert told() == (
+        nothing | {"running": 1, "completed": 1, "failed": 1},
+        nothing | {"running": 1, "completed": 2, "failed": 2},
+    )
+    client.reactivate_task("recounted", "fails")
+    wait_for(lambda: told()[0]["completed"] == 1)
+    client.delete_task("recounted", "runs")
+    assert told() == (
+        nothing | {"completed": 1, "failed": 1},
+        nothing | {"completed": 2, "failed": 2},
+    )
+    client.delete_task("recounted", "fails")
+    assert told() == (nothing, nothing)
+
+
+# -- the service's death --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def before_death(
+    client: BatchClient, emulator: Emulator, pool: str, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, Any]]:
+    """Jobs as they were before the service was killed; it has been started again since."""
+    gate = Gate(tmp_path_factory.mktemp("death") / "gate")
+    stubborn = f'trap "" TERM; echo deaf; {gate.script()}'
+    client.create_job(new_job("pending", "none", priority=6, display_name="kept"))
+    client.create_job(new_job("over", pool))
+    terminate_job(client, "over")
+    client.create_job(new_job("asleep", "none"))
+    client.create_task("asleep", new_task("task"))
+    disable_job(client, "asleep")
+    client.create_pool(new_pool("mortal", 2, task_slots_per_node=4))
+    manager = models.BatchJobManagerTask(id="manager", command_line=shell(gate.script()), run_exclusive=False)
+    client.create_job(new_job("managed", "mortal", job_manager_task=manager))
+    wait_for_task(client, "managed", "manager", "running")
+    for job_id in ("half-ended", "half-gone", "half-off"):
+        client.create_job(new_job(job_id, "mortal"))
+        client.create_task(job_id, new_task("task", stubborn))
+        wait_for_task(client, job_id, "task", "running")
+        wait_for(partial(read_file, client, job_id, "task"))
+    client.create_job(new_job("mortal", "mortal"))
+    client.create_tasks("mortal", [new_task(f"t{number}", gate.script()) for number in range(6)])
+    wait_for(lambda: client.get_job_task_counts("mortal").task_counts.running == 4)
+    client.begin_terminate_job("half-ended", options={"terminateReason": "why"}, **QUICKLY)
+    client.begin_delete_job("half-gone", **QUICKLY)
+    client.begin_disable_job("half-off", models.BatchJobDisableOptions(disable_tasks="wait"), **QUICKLY)
+    before = {job.id: dict(job) for job in client.list_jobs()}
+    emulator.kill()
+    gate.open()
+    emulator.restart()
+    return before
+
+
+@pytest.mark.operation("get_job", "list_tasks")
+@pytest.mark.parametrize("job_id", ["pending", "over", "asleep"])
+def test_job_is_the_same_after_the_death_of_the_service(
+    client: BatchClient, before_death: dict[str, dict[str, Any]], job_id: str
+) -> None:
+    (after,) = client.list_jobs(filter=f"id eq '{job_id}'")
+    assert dict(after) == before_death[job_id]
+    assert states(client, job_id) == ({"task": "active"} if job_id == "asleep" else {})
+
+
+@pytest.mark.operation("get_job", "get_job_task_counts")
+@pytest.mark.usefixtures("before_death")
+def test_tasks_run_again_after_the_death_of_the_service(client: BatchClient) -> None:
+    counts = wait_for(
+        lambda: client.get_job_task_counts("mortal").task_counts, lambda counts: counts.completed == 6
+    )
+    assert (counts.succeeded, counts.active, counts.running) == (6, 0, 0)
+    requeues = [
+        task.execution_info.requeue_count for task in client.list_tasks("mortal") if task.execution_info
+    ]
+    assert sorted(requeues) == [0, 0, 1, 1, 1, 1]
+
+
+@pytest.mark.operation("get_job")
+@pytest.mark.usefixtures("before_death")
+def test_manager_runs_again_after_the_death_of_the_service(client: BatchClient) -> None:
+    job = wait_for_job(client, "managed")
+    assert job.execution_info is not None
+    assert job.execution_info.termination_reason == "JMComplete"
+    assert states(client, "managed") == {"manager": "completed"}
+
+
+@pytest.mark.operation("get_job", "list_tasks")
+@pytest.mark.usefixtures("before_death")
+def test_jobs_go_on_ending_after_the_death_of_the_service(client: BatchClient) -> None:
+    ended = wait_for_job(client, "half-ended")
+    assert ended.execution_info is not None
+    assert ended.execution_info.termination_reason == "why"
+    assert states(client, "half-ended") == {"task": "completed"}
+    wait_for(lambda: "half-gone" not in [job.id for job in client.list_jobs()])
+    wait_for_job(client, "half-off", "disabled")
+    assert states(client, "half-off") == {"task": "active"}

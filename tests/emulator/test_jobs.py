@@ -1,0 +1,531 @@
+"""Jobs: made, shown, listed, changed and deleted."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from azure.batch import BatchClient, models
+from azure.core import MatchConditions
+from azure.core.exceptions import (
+    HttpResponseError,
+    ResourceExistsError,
+    ResourceModifiedError,
+    ResourceNotFoundError,
+)
+
+from azurebatch_emulator import Emulator
+from azurebatch_emulator.process.configuration import Timings
+from tests.support.batch import (
+    QUICKLY,
+    delete_job,
+    disable_job,
+    new_job,
+    new_pool,
+    new_task,
+    refusal,
+    shell,
+    terminate_job,
+    wait_for,
+)
+from tests.support.wire import wire
+
+LONGEST = "P10675199DT2H48M5.4775807S"
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z")
+NOBODY = {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}}
+DAY = dt.timedelta(days=1)
+
+
+@pytest.fixture(scope="module")
+def emulator(azurite: str) -> Iterator[Emulator]:
+    """One whose pools are steady at once."""
+    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def pool(client: BatchClient) -> str:
+    """A pool without nodes."""
+    client.create_pool(new_pool("pool", 0))
+    return "pool"
+
+
+# -- made and shown -------------------------------------------------------------------------
+
+
+@pytest.mark.operation("create_job", "get_job")
+def test_new_job_shows_every_default(client: BatchClient, emulator: Emulator, pool: str) -> None:
+    client.create_job(new_job("defaults", pool))
+    told = dict(client.get_job("defaults"))
+    times = {name: told.pop(name) for name in ("creationTime", "lastModified", "stateTransitionTime")}
+    execution = told.pop("executionInfo")
+    assert all(TIME.fullmatch(time) for time in times.values())
+    assert re.fullmatch(r"0x[0-9A-F]{15}", told.pop("eTag"))
+    assert told == {
+        "odata.metadata": f"{emulator.endpoint}/$metadata#jobs/@Element",
+        "id": "defaults",
+        "url": f"{emulator.endpoint}/jobs/defaults",
+        "state": "active",
+        "priority": 0,
+        "maxParallelTasks": -1,
+        "usesTaskDependencies": False,
+        "allowTaskPreemption": False,
+        "constraints": {"maxWallClockTime": LONGEST, "maxTaskRetryCount": 0},
+        "poolInfo": {"poolId": pool},
+        "onAllTasksComplete": "noaction",
+        "onTaskFailure": "noaction",
+    }
+    assert execution == {"startTime": times["stateTransitionTime"], "poolId": pool}
+
+
+@pytest.mark.operation("create_job", "get_job")
+@pytest.mark.partial("create_job", "networkConfiguration is repeated, but tasks are on the host's network")
+def test_new_job_repeats_what_it_was_given(client: BatchClient, pool: str) -> None:
+    given: dict[str, Any] = {
+        "id": "given",
+        "displayName": "A name",
+        "priority": -7,
+        "maxParallelTasks": 3,
+        "usesTaskDependencies": True,
+        "allowTaskPreemption": True,
+        "constraints": {"maxWallClockTime": "P1D", "maxTaskRetryCount": 2},
+        "poolInfo": {"poolId": pool},
+        "onAllTasksComplete": "terminatejob",
+        "onTaskFailure": "performexitoptionsjobaction",
+        "metadata": [{"name": "colour", "value": "red"}],
+        "commonEnvironmentSettings": [{"name": "FOR_ALL", "value": "1"}],
+        "networkConfiguration": {"subnetId": "/subscriptions/s/subnets/n", "skipWithdrawFromVNet": False},
+    }
+    client.create_job(models.BatchJobCreateOptions(given))
+    assert dict(client.get_job("given")).items() >= given.items()
+
+
+@pytest.mark.operation("create_job", "get_job")
+def test_tasks_that_a_job_brings_have_their_defaults(client: BatchClient, pool: str) -> None:
+    job = new_job("brings", pool, constraints=models.BatchJobConstraints(max_task_retry_count=4))
+    job.job_preparation_task = models.BatchJobPreparationTask(command_line="true")
+    job.job_release_task = models.BatchJobReleaseTask(command_line="true")
+    job.job_manager_task = models.BatchJobManagerTask(id="manager", command_line="true")
+    client.create_job(job)
+    told = client.get_job("brings").as_dict()
+    constraints = {"maxWallClockTime": LONGEST, "retentionTime": "P7D"}
+    assert told["jobPreparationTask"] == {
+        "id": "jobpreparation",
+        "commandLine": "true",
+        "constraints": constraints | {"maxTaskRetryCount": 0},
+        "userIdentity": NOBODY,
+        "waitForSuccess": True,
+        "rerunOnNodeRebootAfterSuccess": True,
+    }
+    assert told["jobReleaseTask"] == {
+        "id": "jobrelease",
+        "commandLine": "true",
+        "maxWallClockTime": "PT15M",
+        "retentionTime": "P7D",
+        "userIdentity": NOBODY,
+    }
+    assert told["jobManagerTask"] == {
+        "id": "manager",
+        "commandLine": "true",
+        "constraints": constraints | {"maxTaskRetryCount": 4},
+        "requiredSlots": 1,
+        "userIdentity": NOBODY,
+        "runExclusive": True,
+        "allowLowPriorityNode": True,
+        "killJobOnCompletion": True,
+    }
+
+
+@pytest.mark.operation("create_job")
+def test_address_of_a_new_job_is_always_that_of_job_1(emulator: Emulator, pool: str) -> None:
+    with wire(emulator) as http:
+        answer = http.post("/jobs", json={"id": "addressed", "poolInfo": {"poolId": pool}})
+    assert answer.status_code == 201
+    assert answer.content == b""
+    assert answer.headers["Location"] == answer.headers["DataServiceId"] == f"{emulator.endpoint}/jobs/job-1"
+
+
+@pytest.mark.operation("get_job")
+def test_job_is_found_whatever_the_case_of_its_id(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("MixedCase", pool))
+    assert client.get_job("mixedcase").id == "MixedCase"
+
+
+@pytest.mark.operation("get_job")
+def test_selected_properties_are_told_alone(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("selected", pool, display_name="shown"))
+    told = dict(client.get_job("selected", select=["id", "displayName"]))
+    told.pop("odata.metadata")
+    assert told == {"id": "selected", "displayName": "shown"}
+
+
+@pytest.mark.operation("get_job", "list_jobs")
+@pytest.mark.partial("get_job", "no statistics are kept, so $expand=stats adds none")
+@pytest.mark.partial("list_jobs", "no statistics are kept, so $expand=stats adds none")
+def test_statistics_may_be_asked_for(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("expanded", pool))
+    assert client.get_job("expanded", expand=["stats"]).id == "expanded"
+    assert [job.id for job in client.list_jobs(filter="id eq 'expanded'", expand=["stats"])] == ["expanded"]
+
+
+@pytest.mark.operation("create_job")
+def test_job_may_name_a_pool_that_is_not_there_yet(client: BatchClient) -> None:
+    client.create_job(new_job("early", "later"))
+    client.create_task("early", new_task("waits"))
+    job = client.get_job("early")
+    assert (job.state, job.execution_info and job.execution_info.pool_id) == ("active", "later")
+    assert client.get_task("early", "waits").state == "active"
+
+
+# -- refused --------------------------------------------------------------------------------
+
+
+@pytest.mark.operation("create_job")
+def test_id_is_taken_once(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("once", pool))
+    with pytest.raises(ResourceExistsError) as refused:
+        client.create_job(new_job("ONCE", pool))
+    assert refusal(refused.value).code == "JobExists"
+
+
+@pytest.mark.operation("get_job", "update_job", "delete_job", "terminate_job", "get_job_task_counts")
+def test_job_that_is_not_there_is_not_found(client: BatchClient) -> None:
+    for ask in (
+        lambda: client.get_job("missing"),
+        lambda: client.update_job("missing", models.BatchJobUpdateOptions(priority=1)),
+        lambda: client.begin_delete_job("missing"),
+        lambda: client.begin_terminate_job("missing", options={"terminateReason": "enough"}),
+        lambda: client.get_job_task_counts("missing"),
+    ):
+        with pytest.raises(ResourceNotFoundError) as refused:
+            ask()
+        assert refusal(refused.value).code == "JobNotFound"
+
+
+AUTOMATIC = {"vmSize": "a", "virtualMachineConfiguration": {"imageReference": {}, "nodeAgentSKUId": "a"}}
+RELEASE = {"commandLine": "true"}
+
+
+@pytest.mark.operation("create_job")
+@pytest.mark.parametrize(
+    ("given", "code", "named"),
+    [
+        ({"poolInfo": {}}, "InvalidPropertyValue", "poolInfo"),
+        ({"priority": 1001}, "InvalidPropertyValue", "priority"),
+        ({"priority": -1001}, "InvalidPropertyValue", "priority"),
+        ({"maxParallelTasks": 0}, "InvalidPropertyValue", ""),
+        ({"maxParallelTasks": -2}, "InvalidPropertyValue", "maxParallelTasks"),
+        ({"constraints": {"maxTaskRetryCount": -2}}, "InvalidPropertyValue", "constraints.maxTaskRetryCount"),
+        ({"constraints": {"maxWallClockTime": "1h"}}, "InvalidPropertyValue", "constraints.maxWallClockTime"),
+        ({"onAllTasksComplete": "nothing"}, "InvalidPropertyValue", "onAllTasksComplete"),
+        ({"jobReleaseTask": RELEASE}, "InvalidPropertyValue", "jobReleaseTask"),
+        (
+            {"jobPreparationTask": RELEASE, "jobReleaseTask": RELEASE | {"maxWallClockTime": "PT15M1S"}},
+            "InvalidPropertyValue",
+            "maxWallClockTime",
+        ),
+        (
+            {"jobPreparationTask": {"commandLine": " "}},
+            "InvalidPropertyValue",
+            "jobPreparationTask.commandLine",
+        ),
+        ({"metadata": [{"name": "", "value": "x"}]}, "EmptyMetadataKey", ""),
+        (
+            {"poolInfo": {"autoPoolSpecification": {"poolLifetimeOption": "jobschedule", "pool": AUTOMATIC}}},
+            "InvalidPropertyValue",
+            "poolLifetimeOption",
+        ),
+        (
+            {"poolInfo": {"autoPoolSpecification": {"poolLifetimeOption": "job"}}},
+            "MissingRequiredProperty",
+            "autoPoolSpecification.pool",
+        ),
+    ],
+)
+def test_job_that_cannot_be_is_refused(
+    client: BatchClient, pool: str, given: dict[str, Any], code: str, named: str
+) -> None:
+    job = models.BatchJobCreateOptions({"id": "impossible", "poolInfo": {"poolId": pool}} | given)
+    with pytest.raises(HttpResponseError) as refused:
+        client.create_job(job)
+    assert refused.value.status_code == 400
+    assert refusal(refused.value).code == code
+    assert refusal(refused.value).values.get("PropertyName", "") == named
+
+
+@pytest.mark.operation("create_job")
+@pytest.mark.parametrize(
+    ("preparation", "release", "manager", "code"),
+    [
+        ("same", "Same", "other", "TaskIdSameAsJobPreparationTask"),
+        ("same", "other", "same", "TaskIdSameAsJobPreparationTask"),
+        (None, None, "JobPreparation", "TaskIdSameAsJobPreparationTask"),
+        (None, None, "jobrelease", "TaskIdSameAsJobReleaseTask"),
+    ],
+)
+def test_tasks_that_a_job_brings_need_an_id_each(
+    client: BatchClient, pool: str, preparation: str | None, release: str | None, manager: str, code: str
+) -> None:
+    job = new_job("clash", pool)
+    job.job_preparation_task = models.BatchJobPreparationTask(id=preparation, command_line="true")
+    job.job_release_task = models.BatchJobReleaseTask(id=release, command_line="true")
+    job.job_manager_task = models.BatchJobManagerTask(id=manager, command_line="true")
+    with pytest.raises(HttpResponseError) as refused:
+        client.create_job(job)
+    assert (refused.value.status_code, refusal(refused.value).code) == (409, code)
+    with pytest.raises(ResourceNotFoundError):
+        client.get_job("clash")
+
+
+@pytest.mark.operation("create_task")
+def test_task_cannot_have_the_id_of_one_that_its_job_brings(client: BatchClient, pool: str) -> None:
+    job = new_job("takes-ids", pool)
+    job.job_preparation_task = models.BatchJobPreparationTask(id="first", command_line="true")
+    job.job_release_task = models.BatchJobReleaseTask(id="last", command_line="true")
+    client.create_job(job)
+    for task_id, code in (
+        ("FIRST", "TaskIdSameAsJobPreparationTask"),
+        ("last", "TaskIdSameAsJobReleaseTask"),
+    ):
+        with pytest.raises(HttpResponseError) as refused:
+            client.create_task("takes-ids", new_task(task_id))
+        assert (refused.value.status_code, refusal(refused.value).code) == (409, code)
+
+
+# -- listed ---------------------------------------------------------------------------------
+
+
+@pytest.mark.operation("list_jobs")
+def test_jobs_are_listed_by_their_ids_in_pages(client: BatchClient, pool: str) -> None:
+    for number in (3, 1, 4, 2, 0):
+        client.create_job(new_job(f"page-{number}", pool))
+    pages = client.list_jobs(filter="startswith(id, 'page-')", max_results=2).by_page()
+    assert [[job.id for job in page] for page in pages] == [
+        ["page-0", "page-1"],
+        ["page-2", "page-3"],
+        ["page-4"],
+    ]
+
+
+@pytest.mark.operation("list_jobs")
+def test_jobs_are_listed_by_what_is_asked(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("asked-1", pool))
+    client.create_job(new_job("asked-2", "elsewhere"))
+    terminate_job(client, "asked-1")
+
+    def found(condition: str) -> list[str]:
+        return [job.id for job in client.list_jobs(filter=f"startswith(id, 'asked') and ({condition})")]
+
+    assert found("state eq 'completed'") == ["asked-1"]
+    assert found("state ne 'completed'") == ["asked-2"]
+    assert found("executionInfo/poolId eq 'elsewhere'") == ["asked-2"]
+    assert found("executionInfo/endTime gt 2020-01-01T00:00:00Z") == ["asked-1"]
+    assert found("creationTime lt 2020-01-01T00:00:00Z") == []
+
+
+@pytest.mark.operation("list_jobs")
+def test_jobs_are_listed_with_selected_properties(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("listed", pool, priority=5))
+    jobs = client.list_jobs(filter="id eq 'listed'", select=["id", "priority"])
+    assert [dict(job) for job in jobs] == [{"id": "listed", "priority": 5}]
+
+
+@pytest.mark.operation("list_jobs")
+def test_filter_on_another_property_is_refused(client: BatchClient) -> None:
+    with pytest.raises(HttpResponseError) as refused:
+        list(client.list_jobs(filter="priority eq 0"))
+    assert refusal(refused.value).code == "InvalidQueryParameterValue"
+
+
+# -- changed --------------------------------------------------------------------------------
+
+
+@pytest.mark.operation("update_job")
+def test_patch_changes_what_is_given_alone(client: BatchClient, pool: str) -> None:
+    metadata = [models.BatchMetadataItem(name="colour", value="red")]
+    client.create_job(new_job("patched", pool, priority=2, max_parallel_tasks=5, metadata=metadata))
+    before = dict(client.get_job("patched"))
+    client.update_job("patched", models.BatchJobUpdateOptions(priority=9, allow_task_preemption=True))
+    after = dict(client.get_job("patched"))
+    changed = {name for name in after if after[name] != before[name]}
+    assert changed == {"priority", "allowTaskPreemption", "eTag", "lastModified"}
+    assert (after["priority"], after["allowTaskPreemption"]) == (9, True)
+
+
+@pytest.mark.operation("update_job")
+def test_patch_replaces_the_constraints_as_a_whole(client: BatchClient, pool: str) -> None:
+    constraints = models.BatchJobConstraints(max_task_retry_count=5)
+    client.create_job(new_job("constrained", pool, constraints=constraints))
+    hour = models.BatchJobConstraints(max_wall_clock_time=dt.timedelta(hours=1))
+    client.update_job("constrained", models.BatchJobUpdateOptions(constraints=hour))
+    assert client.get_job("constrained").as_dict()["constraints"] == {
+        "maxWallClockTime": "PT1H",
+        "maxTaskRetryCount": 0,
+    }
+
+
+@pytest.mark.operation("update_job")
+def test_patch_can_take_metadata_away(client: BatchClient, pool: str) -> None:
+    metadata = [models.BatchMetadataItem(name="colour", value="red")]
+    client.create_job(new_job("plain", pool, metadata=metadata))
+    client.update_job("plain", models.BatchJobUpdateOptions(metadata=[]))
+    assert not client.get_job("plain").metadata
+
+
+@pytest.mark.operation("replace_job")
+def test_put_sets_back_what_is_not_given(client: BatchClient, pool: str) -> None:
+    job = new_job("replaced", pool, priority=3, max_parallel_tasks=2, display_name="stays")
+    job.constraints = models.BatchJobConstraints(max_task_retry_count=5)
+    job.metadata = [models.BatchMetadataItem(name="colour", value="red")]
+    job.job_preparation_task = models.BatchJobPreparationTask(command_line="true")
+    client.create_job(job)
+    client.replace_job("replaced", models.BatchJob(pool_info=models.BatchPoolInfo(pool_id=pool)))
+    told = client.get_job("replaced").as_dict()
+    assert (told["priority"], told["maxParallelTasks"]) == (0, -1)
+    assert told["constraints"] == {"maxWallClockTime": LONGEST, "maxTaskRetryCount": 0}
+    assert "metadata" not in told
+    assert told["displayName"] == "stays"
+    assert told["jobPreparationTask"]["commandLine"] == "true"
+
+
+@pytest.mark.operation("get_job", "replace_job")
+def test_what_was_got_can_be_put_back_changed(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("round", pool, priority=1, allow_task_preemption=True))
+    job = client.get_job("round")
+    job.priority = 100
+    client.replace_job("round", job)
+    assert (client.get_job("round").priority, client.get_job("round").allow_task_preemption) == (100, True)
+
+
+@pytest.mark.operation("update_job", "replace_job")
+def test_termination_with_all_tasks_cannot_be_called_off(client: BatchClient, pool: str) -> None:
+    client.create_job(
+        new_job("engaged", pool, all_tasks_complete_mode=models.BatchAllTasksCompleteMode.TERMINATE_JOB)
+    )
+    never = models.BatchAllTasksCompleteMode.NO_ACTION
+    for change in (
+        lambda: client.update_job("engaged", models.BatchJobUpdateOptions(all_tasks_complete_mode=never)),
+        lambda: client.replace_job(
+            "engaged", models.BatchJob(pool_info=models.BatchPoolInfo(pool_id=pool), priority=1)
+        ),
+    ):
+        with pytest.raises(HttpResponseError) as refused:
+            change()
+        assert refused.value.status_code == 400
+        assert refusal(refused.value).values["PropertyName"] == "onAllTasksComplete"
+    job = client.get_job("engaged")
+    assert (job.all_tasks_complete_mode, job.priority) == ("terminatejob", 0)
+
+
+@pytest.mark.operation("update_job")
+def test_only_a_disabled_job_can_go_to_another_pool(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("moves", pool))
+    elsewhere = models.BatchJobUpdateOptions(pool_info=models.BatchPoolInfo(pool_id="other"), priority=7)
+    with pytest.raises(HttpResponseError) as refused:
+        client.update_job("moves", elsewhere)
+    assert refused.value.status_code == 409
+    assert client.get_job("moves").priority == 0
+    disable_job(client, "moves")
+    client.update_job("moves", elsewhere)
+    job = client.get_job("moves")
+    assert (job.pool_info.pool_id, job.execution_info and job.execution_info.pool_id) == ("other", "other")
+
+
+@pytest.mark.operation("update_job", "enable_job")
+def test_tasks_go_with_a_job_to_its_other_pool(client: BatchClient) -> None:
+    client.create_pool(new_pool("left", 0))
+    client.create_pool(new_pool("arrived", 1))
+    client.create_job(new_job("wanders", "left"))
+    client.create_task("wanders", new_task("task"))
+    disable_job(client, "wanders")
+    there = models.BatchPoolInfo(pool_id="arrived")
+    client.update_job("wanders", models.BatchJobUpdateOptions(pool_info=there))
+    client.begin_enable_job("wanders", **QUICKLY).result()
+    task = wait_for(lambda: client.get_task("wanders", "task"), lambda task: task.state == "completed")
+    assert task.node_info is not None
+    assert task.node_info.pool_id == "arrived"
+
+
+# -- conditions -----------------------------------------------------------------------------
+
+
+@pytest.mark.operation("update_job", "get_job")
+def test_change_of_an_outdated_job_is_refused(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("versions", pool))
+    first = client.get_job("versions")
+    conditions: dict[str, Any] = {"etag": first.etag, "match_condition": MatchConditions.IfNotModified}
+    client.update_job("versions", models.BatchJobUpdateOptions(priority=1), **conditions)
+    with pytest.raises(ResourceModifiedError) as refused:
+        client.update_job("versions", models.BatchJobUpdateOptions(priority=2), **conditions)
+    assert refused.value.status_code == 412
+    assert refusal(refused.value).code == "ConditionNotMet"
+    assert client.get_job("versions").priority == 1
+
+
+@pytest.mark.operation("get_job")
+def test_unchanged_job_is_not_told_again(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("known", pool))
+    tag = client.get_job("known").etag
+    with pytest.raises(ResourceModifiedError) as refused:  # what the client makes of a 304
+        client.get_job("known", etag=tag, match_condition=MatchConditions.IfModified)
+    assert refused.value.status_code == 304
+    with pytest.raises(ResourceModifiedError):
+        client.get_job("known", if_modified_since=dt.datetime.now(dt.timezone.utc) + DAY)
+
+
+@pytest.mark.operation("delete_job", "disable_job", "terminate_job")
+def test_actions_heed_conditions(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("heeds", pool))
+    long_ago: dict[str, Any] = {"if_unmodified_since": dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)}
+    wait = models.BatchJobDisableOptions(disable_tasks=models.DisableBatchJobOption.WAIT)
+    for act in (
+        lambda: client.begin_disable_job("heeds", wait, **long_ago),
+        lambda: client.begin_terminate_job("heeds", options={"terminateReason": "enough"}, **long_ago),
+        lambda: client.begin_delete_job("heeds", **long_ago),
+    ):
+        with pytest.raises(HttpResponseError) as refused:
+            act()
+        assert refused.value.status_code == 412
+    assert client.get_job("heeds").state == "active"
+
+
+# -- deleted --------------------------------------------------------------------------------
+
+
+@pytest.mark.operation("delete_job", "get_task")
+def test_deleted_job_is_gone_with_its_tasks(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("deleted", pool))
+    client.create_task("deleted", new_task("task"))
+    delete_job(client, "deleted")
+    for ask in (
+        lambda: client.get_job("deleted"),
+        lambda: client.get_task("deleted", "task"),
+        lambda: list(client.list_tasks("deleted")),
+    ):
+        with pytest.raises(ResourceNotFoundError) as refused:
+            ask()
+        assert refusal(refused.value).code == "JobNotFound"
+    client.create_job(new_job("deleted", pool))
+    assert list(client.list_tasks("deleted")) == []
+
+
+# -- what tasks see -------------------------------------------------------------------------
+
+
+@pytest.mark.operation("create_job", "download_task_file")
+def test_tasks_see_the_variables_of_their_job(client: BatchClient) -> None:
+    client.create_pool(new_pool("variables", 1))
+    settings = [
+        models.EnvironmentSetting(name="FOR_ALL", value="job"),
+        models.EnvironmentSetting(name="MINE", value="job"),
+    ]
+    client.create_job(new_job("variables", "variables", common_environment_settings=settings))
+    own = [models.EnvironmentSetting(name="MINE", value="task")]
+    task = new_task("task", environment_settings=own)
+    task.command_line = shell("echo $FOR_ALL $MINE $AZ_BATCH_JOB_ID")
+    client.create_task("variables", task)
+    wait_for(lambda: client.get_task("variables", "task"), lambda task: task.state == "completed")
+    assert b"".join(client.download_task_file("variables", "task", "stdout.txt")) == b"job task variables\n"

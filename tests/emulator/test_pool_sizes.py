@@ -1,0 +1,446 @@
+"""How pools come to their size: resizes, removed nodes, formulas, and what becomes of the tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from azure.batch import BatchClient, models
+
+from azurebatch_emulator import Emulator
+from azurebatch_emulator.process.configuration import Timings
+from tests.support.batch import (
+    code_of,
+    connect,
+    new_job,
+    new_pool,
+    new_task,
+    wait_for,
+    wait_for_nodes,
+    wait_for_task,
+)
+
+
+@pytest.fixture(scope="module")
+def emulator(azurite: str) -> Iterator[Emulator]:
+    """One whose resizes take as good as no time."""
+    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def endless(azurite: str) -> Iterator[BatchClient]:
+    """A client of an emulator where a resize never comes to its end."""
+    with (
+        Emulator(storage_connection_string=azurite, timings=Timings(resize=3600)) as emulator,
+        connect(emulator) as client,
+    ):
+        yield client
+
+
+def wait_for_steady(client: BatchClient, pool_id: str) -> models.BatchPool:
+    return wait_for(lambda: client.get_pool(pool_id), lambda pool: pool.allocation_state == "steady")
+
+
+def resize(client: BatchClient, pool_id: str, **options: Any) -> None:
+    client.begin_resize_pool(pool_id, models.BatchPoolResizeOptions(**options), polling_interval=0.05).wait()
+
+
+def targets(pool: models.BatchPool) -> tuple[int | None, int | None]:
+    return pool.target_dedicated_nodes, pool.target_low_priority_nodes
+
+
+def current(pool: models.BatchPool) -> tuple[int | None, int | None]:
+    return pool.current_dedicated_nodes, pool.current_low_priority_nodes
+
+
+# -- resize ---------------------------------------------------------------------------------
+
+
+@pytest.mark.operation("resize_pool", "get_pool", "list_nodes")
+def test_pool_grows_and_shrinks_by_kind_of_node(client: BatchClient) -> None:
+    client.create_pool(new_pool("sizes", 1))
+    first = wait_for_nodes(client, "sizes")[0]
+    before = client.get_pool("sizes")
+    resize(client, "sizes", target_dedicated_nodes=2, target_low_priority_nodes=2)
+    nodes = wait_for_nodes(client, "sizes", 4)
+    pool = client.get_pool("sizes")
+    assert (targets(pool), current(pool), pool.allocation_state) == ((2, 2), (2, 2), "steady")
+    assert sorted((node.is_dedicated, node.id[-2:]) for node in nodes) == [
+        (False, "_p"),
+        (False, "_p"),
+        (True, "_d"),
+        (True, "_d"),
+    ]
+    assert first.id in [node.id for node in nodes]
+    assert len({node.ip_address for node in nodes}) == 4
+    assert pool.etag != before.etag
+    assert pool.allocation_state_transition_time > before.allocation_state_transition_time
+    resize(client, "sizes", target_dedicated_nodes=0)
+    assert current(client.get_pool("sizes")) == (0, 2)  # what is not given stays
+    resize(client, "sizes", target_low_priority_nodes=0)
+    assert list(client.list_nodes("sizes")) == []
+
+
+@pytest.mark.operation("resize_pool", "list_nodes")
+def test_pool_takes_fifty_nodes(client: BatchClient) -> None:
+    client.create_pool(new_pool("large", 0))
+    wait_for_steady(client, "large")
+    resize(client, "large", target_dedicated_nodes=50)
+    wait_for_nodes(client, "large", 50)
+    client.create_job(new_job("large", "large"))
+    client.create_task_collection(
+        "large", models.BatchTaskGroup(task_values=[new_task(f"t{number}") for number in range(60)])
+    )
+    counts = wait_for(
+        lambda: client.get_job_task_counts("large").task_counts, lambda counts: counts.completed == 60
+    )
+    assert counts.succeeded == 60
+    assert sum(node.total_tasks_run for node in client.list_nodes("large")) == 60
+    client.begin_delete_pool("large", polling_interval=0.05).wait()
+
+
+@pytest.mark.operation("resize_pool", "get_pool")
+def test_size_is_aimed_at_from_the_beginning_of_a_resize(endless: BatchClient) -> None:
+    endless.create_pool(new_pool("aiming", 3, target_low_priority_nodes=1))
+    pool = endless.get_pool("aiming")
+    assert (pool.allocation_state, targets(pool), current(pool)) == ("resizing", (3, 1), (0, 0))
+    assert list(endless.list_nodes("aiming")) == []
+
+
+@pytest.mark.operation("resize_pool", "remove_nodes", "enable_pool_auto_scale")
+def test_pool_that_is_being_resized_cannot_be_resized(endless: BatchClient) -> None:
+    endless.create_pool(new_pool("busy", 0))
+    formula = models.BatchPoolEnableAutoScaleOptions(auto_scale_formula="$TargetDedicatedNodes=1")
+    for action in (
+        lambda: endless.begin_resize_pool("busy", models.BatchPoolResizeOptions(target_dedicated_nodes=1)),
+        lambda: endless.begin_remove_nodes("busy", models.BatchNodeRemoveOptions(node_ids=["a"])),
+        lambda: endless.enable_pool_auto_scale("busy", formula),
+    ):
+        assert code_of(action) == "PoolBeingResized"
+
+
+@pytest.mark.operation("resize_pool")
+def test_resize_without_a_target_or_with_too_little_time_is_refused(client: BatchClient) -> None:
+    client.create_pool(new_pool("refusing", 0))
+    wait_for_steady(client, "refusing")
+    nothing, hasty = (
+        models.BatchPoolResizeOptions(),
+        models.BatchPoolResizeOptions(target_dedicated_nodes=1, resize_timeout=timedelta(minutes=4)),
+    )
+    assert code_of(lambda: client.begin_resize_pool("refusing", nothing)) == "MissingRequiredProperty"
+    assert code_of(lambda: client.begin_resize_pool("refusing", hasty)) == "InvalidPropertyValue"
+
+
+@pytest.mark.operation("resize_pool", "get_pool")
+def test_pool_shows_the_timeout_of_its_last_resize(client: BatchClient) -> None:
+    client.create_pool(new_pool("timed", 0, resize_timeout=timedelta(minutes=7)))
+    assert wait_for_steady(client, "timed").resize_timeout == timedelta(minutes=7)
+    resize(client, "timed", target_dedicated_nodes=0, resize_timeout=timedelta(minutes=20))
+    assert client.get_pool("timed").resize_timeout == timedelta(minutes=20)
+    resize(client, "timed", target_dedicated_nodes=0)
+    assert client.get_pool("timed").resize_timeout == timedelta(minutes=15)
+
+
+# -- stop -----------------------------------------------------------------------------------
+
+
+@pytest.mark.operation("stop_pool_resize", "disable_pool_auto_scale", "get_pool")
+def test_stopped_resize_keeps_the_size_and_says_what_is_missing(azurite: str) -> None:
+    with (
+        Emulator(storage_connection_string=azurite, timings=Timings(resize=1.5)) as emulator,
+        connect(emulator) as client,
+    ):
+        client.create_pool(new_pool("stopped", 2, target_low_priority_nodes=1))
+        client.create_pool(
+            new_pool(
+                "scaled",
+                target_dedicated_nodes=None,
+                enable_auto_scale=True,
+                auto_scale_formula="$TargetDedicatedNodes=2",
+            )
+        )
+        resizing = client.get_pool("stopped")
+        client.begin_stop_pool_resize("stopped")
+        client.disable_pool_auto_scale("scaled")
+        for name in ("stopped", "scaled"):
+            assert client.get_pool(name).allocation_state == "stopping"
+        assert client.get_pool("stopped").etag == resizing.etag
+        assert client.get_pool("stopped").resize_errors is None
+        stopped, scaled = wait_for_steady(client, "stopped"), wait_for_steady(client, "scaled")
+        assert (targets(stopped), current(stopped)) == ((2, 1), (0, 0))
+        assert [(error.code, error.message) for error in stopped.resize_errors] == [
+            (
+                "ResizeStopped",
+                f"Desired number of {kind} nodes could not be allocated due to a stop resize operation",
+            )
+            for kind in ("dedicated", "low priority")
+        ]
+        assert (targets(scaled), current(scaled), scaled.enable_auto_scale) == ((2, 0), (0, 0), False)
+        client.begin_resize_pool("stopped", models.BatchPoolResizeOptions(target_dedicated_nodes=0))
+        assert client.get_pool("stopped").resize_errors is None
+        assert code_of(lambda: client.begin_stop_pool_resize("scaled")) == "OperationInvalidForCurrentState"
+
+
+@pytest.mark.operation("stop_pool_resize", "remove_nodes", "list_nodes")
+def test_node_that_waits_for_its_tasks_stays_if_its_leaving_is_stopped(
+    client: BatchClient, tmp_path: Path
+) -> None:
+    task = occupy(client, "hesitant", tmp_path)
+    remove(client, "hesitant", [task.node_info.node_id], "taskcompletion")
+    wait_for_nodes(client, "hesitant", state="leavingpool")
+    client.begin_stop_pool_resize("hesitant")
+    pool = wait_for_steady(client, "hesitant")
+    assert (targets(pool), current(pool)) == ((0, 0), (1, 0))
+    wait_for_nodes(client, "hesitant", state="running")
+    (tmp_path / "go").touch()
+    wait_for_task(client, "hesitant", "task")
+    wait_for_nodes(client, "hesitant", state="idle")
+
+
+# -- nodes removed --------------------------------------------------------------------------
+
+
+def occupy(client: BatchClient, name: str, wait_in: Path, **task: Any) -> models.BatchTask:
+    """Make a pool of one node with a task that runs until there is a file ``go``."""
+    client.create_pool(new_pool(name, 1))
+    client.create_job(new_job(name, name))
+    script = f"echo $AZ_BATCH_NODE_ID; while [ ! -e {wait_in}/go ]; do sleep 0.05; done"
+    client.create_task(name, new_task("task", script, **task))
+    return wait_for_task(client, name, "task", "running")
+
+
+def remove(client: BatchClient, pool_id: str, node_ids: list[str], option: str) -> None:
+    client.begin_remove_nodes(
+        pool_id, models.BatchNodeRemoveOptions(node_ids=node_ids, node_deallocation_option=option)
+    )
+
+
+@pytest.mark.operation("remove_nodes", "get_pool")
+def test_removed_node_goes_and_the_pool_aims_lower(client: BatchClient) -> None:
+    client.create_pool(new_pool("removing", 3, target_low_priority_nodes=1))
+    nodes = wait_for_nodes(client, "removing", 4)
+    gone = [nodes[0].id, nodes[-1].id]
+    client.begin_remove_nodes(
+        "removing", models.BatchNodeRemoveOptions(node_ids=gone), polling_interval=0.05
+    ).wait()
+    left = [node.id for node in client.list_nodes("removing")]
+    assert sorted(left + gone) == [node.id for node in nodes]
+    pool = client.get_pool("removing")
+    assert targets(pool) == current(pool)
+    assert sum(current(pool)) == 2
+    assert code_of(lambda: client.get_node("removing", gone[0])) == "NodeNotFound"
+
+
+@pytest.mark.operation("remove_nodes")
+def test_nodes_that_cannot_be_removed_are_refused(client: BatchClient) -> None:
+    client.create_pool(new_pool("keeping", 1))
+    node = wait_for_nodes(client, "keeping")[0]
+    for node_ids, code in (
+        ([node.id, "missing"], "NodeNotFound"),
+        ([], "InvalidPropertyValue"),
+        (["n"] * 101, "InvalidPropertyValue"),
+    ):
+        assert code_of(lambda node_ids=node_ids: remove(client, "keeping", node_ids, "requeue")) == code
+    assert current(client.get_pool("keeping")) == (1, 0)
+
+
+@pytest.mark.operation("remove_nodes", "resize_pool")
+def test_requeued_task_of_a_removed_node_runs_again_elsewhere(client: BatchClient, tmp_path: Path) -> None:
+    before = occupy(client, "requeue", tmp_path)
+    remove(client, "requeue", [before.node_info.node_id], "requeue")
+    waiting = wait_for_task(client, "requeue", "task", "active")
+    assert (waiting.node_info, waiting.execution_info.requeue_count) == (None, 1)
+    assert waiting.execution_info.last_requeue_time is not None
+    assert waiting.execution_info.start_time is None
+    wait_for_steady(client, "requeue")
+    resize(client, "requeue", target_dedicated_nodes=1)
+    again = wait_for_task(client, "requeue", "task", "running")
+    assert again.node_info.node_id != before.node_info.node_id
+    (tmp_path / "go").touch()
+    ended = wait_for_task(client, "requeue", "task")
+    assert ended.execution_info.requeue_count == 1
+    assert ended.execution_info.retry_count == 0
+    output = b"".join(client.download_task_file("requeue", "task", "stdout.txt"))
+    assert output.decode().split() == [again.node_info.node_id]
+
+
+@pytest.mark.operation("remove_nodes")
+def test_terminated_task_of_a_removed_node_ends(client: BatchClient, tmp_path: Path) -> None:
+    task = occupy(client, "terminate", tmp_path)
+    remove(client, "terminate", [task.node_info.node_id], "terminate")
+    ended = wait_for_task(client, "terminate", "task").execution_info
+    assert (ended.result, ended.failure_info.code, ended.requeue_count) == ("failure", "TaskEnded", 0)
+    wait_for_steady(client, "terminate")
+    assert list(client.list_nodes("terminate")) == []
+
+
+@pytest.mark.operation("remove_nodes", "list_nodes")
+def test_removed_node_waits_for_its_task_if_asked_and_takes_no_other(
+    client: BatchClient, tmp_path: Path
+) -> None:
+    task = occupy(client, "completion", tmp_path)
+    remove(client, "completion", [task.node_info.node_id], "taskcompletion")
+    leaving = wait_for_nodes(client, "completion", state="leavingpool")[0]
+    assert leaving.running_tasks_count == 1
+    client.create_task("completion", new_task("late"))
+    (tmp_path / "go").touch()
+    wait_for_steady(client, "completion")
+    assert list(client.list_nodes("completion")) == []
+    assert client.get_task("completion", "task").execution_info.result == "success"
+    assert client.get_task("completion", "late").state == "active"
+
+
+@pytest.mark.operation("remove_nodes", "list_nodes")
+def test_removed_node_keeps_what_tasks_left_for_their_retention_time_if_asked(
+    client: BatchClient, tmp_path: Path
+) -> None:
+    kept = models.BatchTaskConstraints(retention_time=timedelta(seconds=1))
+    task = occupy(client, "retention", tmp_path, constraints=kept)
+    remove(client, "retention", [task.node_info.node_id], "retaineddata")
+    (tmp_path / "go").touch()
+    ended = wait_for_task(client, "retention", "task")
+    steady = wait_for_steady(client, "retention")
+    assert steady.allocation_state_transition_time >= ended.execution_info.end_time + timedelta(seconds=1)
+    assert list(client.list_nodes("retention")) == []
+
+
+@pytest.mark.operation("delete_pool", "create_pool")
+def test_tasks_of_a_deleted_pool_wait_for_another_one_of_its_name(
+    client: BatchClient, tmp_path: Path
+) -> None:
+    occupy(client, "reborn", tmp_path)
+    client.begin_delete_pool("reborn", polling_interval=0.05).wait()
+    assert wait_for_task(client, "reborn", "task", "active").execution_info.requeue_count == 1
+    client.create_pool(new_pool("reborn", 1))
+    wait_for_task(client, "reborn", "task", "running")
+    (tmp_path / "go").touch()
+    wait_for_task(client, "reborn", "task")
+
+
+@pytest.mark.operation("create_pool")
+def test_tasks_wait_for_their_pool_and_for_its_first_node(client: BatchClient) -> None:
+    client.create_job(new_job("early", "early"))
+    client.create_task("early", new_task("task"))
+    client.create_pool(new_pool("early", 0))
+    wait_for_steady(client, "early")
+    assert client.get_task("early", "task").state == "active"
+    resize(client, "early", target_dedicated_nodes=1)
+    assert wait_for_task(client, "early", "task").execution_info.result == "success"
+
+
+# -- formulas -------------------------------------------------------------------------------
+
+
+def scale(client: BatchClient, pool_id: str, formula: str | None, minutes: float | None = None) -> None:
+    client.enable_pool_auto_scale(
+        pool_id,
+        models.BatchPoolEnableAutoScaleOptions(
+            auto_scale_formula=formula,
+            auto_scale_evaluation_interval=None if minutes is None else timedelta(minutes=minutes),
+        ),
+    )
+
+
+@pytest.mark.operation("create_pool", "get_pool")
+def test_pool_can_be_made_to_size_itself(client: BatchClient) -> None:
+    client.create_pool(
+        new_pool(
+            "self",
+            target_dedicated_nodes=None,
+            enable_auto_scale=True,
+            auto_scale_formula="$TargetDedicatedNodes=1; $TargetLowPriorityNodes=1;",
+        )
+    )
+    wait_for_nodes(client, "self", 2)
+    pool = wait_for_steady(client, "self")
+    assert (targets(pool), current(pool)) == ((1, 1), (1, 1))
+    assert (pool.enable_auto_scale, pool.auto_scale_evaluation_interval) == (True, timedelta(minutes=15))
+    assert pool.auto_scale_run.error is None
+    assert pool.auto_scale_run.results.startswith("$TargetDedicatedNodes=1;$TargetLowPriorityNodes=1;")
+
+
+@pytest.mark.operation("enable_pool_auto_scale", "disable_pool_auto_scale", "get_pool", "resize_pool")
+@pytest.mark.partial("enable_pool_auto_scale", "may be called more often than every 30 seconds")
+def test_formula_takes_over_and_leaves_off(client: BatchClient) -> None:
+    client.create_pool(new_pool("scaling", 0))
+    before = wait_for_steady(client, "scaling")
+    assert code_of(lambda: scale(client, "scaling", None)) == "MissingRequiredProperty"
+    scale(client, "scaling", "$TargetDedicatedNodes = 2", 6)
+    pool = client.get_pool("scaling")
+    assert pool.etag != before.etag
+    assert (pool.enable_auto_scale, targets(pool)) == (True, (2, 0))
+    assert pool.auto_scale_formula == "$TargetDedicatedNodes = 2"
+    assert pool.auto_scale_evaluation_interval == timedelta(minutes=6)
+    wait_for_nodes(client, "scaling", 2)
+    wait_for_steady(client, "scaling")
+    more = models.BatchPoolResizeOptions(target_dedicated_nodes=3)
+    assert code_of(lambda: client.begin_resize_pool("scaling", more)) == "OperationNotValidOnPool"
+    scale(client, "scaling", None, 10)
+    pool = client.get_pool("scaling")
+    assert pool.auto_scale_formula == "$TargetDedicatedNodes = 2"
+    assert pool.auto_scale_evaluation_interval == timedelta(minutes=10)
+    scale(client, "scaling", "$TargetDedicatedNodes = 1")
+    wait_for_nodes(client, "scaling", 1)
+    wait_for_steady(client, "scaling")
+    client.disable_pool_auto_scale("scaling")
+    pool = client.get_pool("scaling")
+    assert (pool.enable_auto_scale, targets(pool), pool.allocation_state) == (False, (1, 0), "steady")
+    assert pool.auto_scale_formula is None
+    assert pool.auto_scale_evaluation_interval is None
+    assert pool.auto_scale_run is None
+    resize(client, "scaling", target_dedicated_nodes=0)
+
+
+@pytest.mark.operation("enable_pool_auto_scale")
+def test_formula_says_what_becomes_of_the_tasks_on_nodes_that_go(client: BatchClient, tmp_path: Path) -> None:
+    occupy(client, "patient", tmp_path)
+    scale(client, "patient", "$TargetDedicatedNodes = 0; $NodeDeallocationOption = taskcompletion;")
+    wait_for_nodes(client, "patient", state="leavingpool")
+    (tmp_path / "go").touch()
+    assert wait_for_task(client, "patient", "task").execution_info.requeue_count == 0
+    wait_for_steady(client, "patient")
+    assert list(client.list_nodes("patient")) == []
+
+
+@pytest.mark.operation("enable_pool_auto_scale", "create_pool")
+def test_formula_or_interval_that_cannot_be_is_refused(client: BatchClient) -> None:
+    client.create_pool(new_pool("strict", 0))
+    wait_for_steady(client, "strict")
+    for formula, minutes, code in (
+        ("$TargetDedicatedNodes = ", None, "AutoScalingFormulaSyntaxError"),
+        ("$TargetDedicatedNodes = 1", 4, "InvalidPropertyValue"),
+        ("$TargetDedicatedNodes = 1", 168 * 60 + 1, "InvalidPropertyValue"),
+    ):
+        assert code_of(lambda f=formula, m=minutes: scale(client, "strict", f, m)) == code
+        options: dict[str, Any] = {
+            "target_dedicated_nodes": None,
+            "enable_auto_scale": True,
+            "auto_scale_formula": formula,
+            "auto_scale_evaluation_interval": None if minutes is None else timedelta(minutes=minutes),
+        }
+        assert code_of(lambda o=options: client.create_pool(new_pool("never", **o))) == code
+        assert code_of(lambda: client.get_pool("never")) == "PoolNotFound"
+    assert client.get_pool("strict").enable_auto_scale is False
+
+
+@pytest.mark.operation("evaluate_pool_auto_scale")
+def test_formula_is_evaluated_without_being_applied(client: BatchClient) -> None:
+    client.create_pool(new_pool("trial", 1))
+    wait_for_nodes(client, "trial")
+    wait_for_steady(client, "trial")
+    more = models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula="$TargetDedicatedNodes = 3")
+    wrong = models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula="$TargetDedicatedNodes = $nothing")
+    assert code_of(lambda: client.evaluate_pool_auto_scale("trial", more)) == "OperationNotValidOnPool"
+    scale(client, "trial", "$TargetDedicatedNodes = $CurrentDedicatedNodes")
+    run = client.evaluate_pool_auto_scale("trial", more)
+    assert run.error is None
+    assert run.results == "$TargetDedicatedNodes=3;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue"
+    failed = client.evaluate_pool_auto_scale("trial", wrong)
+    assert failed.error.code == "AutoScalingFormulaEvaluationError"
+    assert failed.error.message == "The specified auto-scaling formula has evaluation error"
+    assert failed.results.startswith("$TargetDedicatedNodes=1;")
+    assert targets(client.get_pool("trial")) == (1, 0)
