@@ -30,7 +30,7 @@ from remotebatch.jobs.base import Job
 from remotebatch.jobs.evaluation import Evaluation, load_result
 from remotebatch.jobs.task import ArrayChildJob, SingleJob
 from remotebatch.jobs.waiting import as_completed, wait
-from remotebatch.provider.records import Counts, OutputFile
+from remotebatch.provider import Counts, OutputFile
 from remotebatch.runtime import vcpu_count
 from remotebatch.settings import JobSettings
 from remotebatch.status import FailureType, JobStatus, JobType

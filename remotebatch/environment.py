@@ -6,18 +6,28 @@ import inspect
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
-from typing import Any, ClassVar, overload
+from subprocess import CompletedProcess
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, overload
 
 from remotebatch.command import Command
-from remotebatch.errors import CannotSend, InvalidSetting
+from remotebatch.errors import CannotSend, InvalidSetting, ProviderError
 from remotebatch.jobs.array import ArrayJob
 from remotebatch.jobs.task import SingleJob
-from remotebatch.packing.submission import Element, pack_commands, pack_function, pack_inputs
-from remotebatch.provider.base import Provider, Submission, provider_class
-from remotebatch.provider.records import JobRecord
+from remotebatch.packing.functions import pack_function
+from remotebatch.packing.inputs import Element, pack_commands, pack_inputs
+from remotebatch.pools import Pool
+from remotebatch.provider import JobRecord, Submission
+from remotebatch.provider.plugins import provider_class
 from remotebatch.settings import JobSettings, check
 from remotebatch.status import JobType
-from remotebatch.tracking.tracker import Tracker, tracker_of
+from remotebatch.tracking.client import Client
+from remotebatch.tracking.tracker import Tracker
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Params = ParamSpec("Params")
+Result = TypeVar("Result")
 
 
 class SubmissionEnvironment:
@@ -31,18 +41,18 @@ class SubmissionEnvironment:
     _default: ClassVar[SubmissionEnvironment | None] = None
 
     def __init__(self, provider: str = "Local", **properties: Any) -> None:
-        self._provider: Provider = provider_class(provider)(**properties)
-        self._settings: JobSettings = self._provider.settings_type()
+        self._client = Client(provider_class(provider)(**properties))
+        self._settings: JobSettings = self._client.provider.settings_type()
 
     @property
     def provider(self) -> str:
         """Name of the provider."""
-        return self._provider.name
+        return self._client.provider.name
 
     @property
     def properties(self) -> dict[str, Any]:
         """The provider's properties, without secrets."""
-        return dict(self._provider.properties)
+        return dict(self._client.provider.properties)
 
     @property
     def settings(self) -> JobSettings:
@@ -50,12 +60,29 @@ class SubmissionEnvironment:
         return self._settings
 
     @property
-    def pool(self) -> Any:
-        """What manages the pool that jobs run on; see the provider's documentation.
+    def pool(self) -> Pool:
+        """The pool that jobs run on.
 
         :raises ProviderError: if the provider has no pools.
         """
-        return self._provider.pool
+        pools = self._client.provider.pools
+        if pools is None:
+            raise ProviderError(f"the {self.provider} provider has no pools to manage")
+        return pools.default
+
+    def close(self) -> None:
+        """Close the connections to the provider, and stop watching its jobs, which go on.
+
+        Environments derived by :meth:`options` share them, and are closed too. Afterwards they and their
+        job objects raise ``ProviderError``. Repeating it is harmless.
+        """
+        self._client.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
 
     def options(self, **settings: Any) -> SubmissionEnvironment:
         """A derived environment with other job settings; this one stays as it is.
@@ -63,15 +90,21 @@ class SubmissionEnvironment:
         :param settings: see :class:`~remotebatch.JobSettings` and the provider's own.
         :raises InvalidSetting: if one is unknown, of a wrong type or out of range, naming what is allowed.
         """
-        kind = self._provider.settings_type
+        kind = self._client.provider.settings_type
         known = {name: getattr(self._settings, name) for name in kind.__struct_fields__}
         checked = check(kind, {**known, **settings}, "setting")
-        self._provider.check(checked)
+        self._client.provider.check(checked)
         derived = object.__new__(SubmissionEnvironment)
-        derived._provider, derived._settings = self._provider, checked
+        derived._client, derived._settings = self._client, checked
         return derived
 
-    def submit(self, function: Callable[..., Any] | Command, /, *args: Any, **kwargs: Any) -> SingleJob:
+    @overload
+    def submit(self, function: Command, /) -> SingleJob[CompletedProcess[str]]: ...
+    @overload
+    def submit(
+        self, function: Callable[Params, Result], /, *args: Params.args, **kwargs: Params.kwargs
+    ) -> SingleJob[Result]: ...
+    def submit(self, function: Callable[..., Any] | Command, /, *args: Any, **kwargs: Any) -> SingleJob[Any]:
         """Send one call (Wolfram: RemoteBatchSubmit) and return at once.
 
         :param function: any callable, or a :class:`~remotebatch.Command`.
@@ -87,16 +120,16 @@ class SubmissionEnvironment:
         return SingleJob(self, self._submit_calls(JobType.SINGLE, function, [(args, kwargs)], 1, None))
 
     @overload
-    def map_submit(self, function: Iterable[Command], /) -> ArrayJob: ...
+    def map_submit(self, function: Iterable[Command], /) -> ArrayJob[CompletedProcess[str]]: ...
     @overload
     def map_submit(
         self,
-        function: Callable[..., Any],
+        function: Callable[..., Result],
         /,
         *iterables: Iterable[Any],
         chunksize: int = 1,
         initializer: Callable[[], Any] | None = None,
-    ) -> ArrayJob: ...
+    ) -> ArrayJob[Result]: ...
     def map_submit(
         self,
         function: Callable[..., Any] | Iterable[Command],
@@ -104,7 +137,7 @@ class SubmissionEnvironment:
         *iterables: Iterable[Any],
         chunksize: int = 1,
         initializer: Callable[[], Any] | None = None,
-    ) -> ArrayJob:
+    ) -> ArrayJob[Any]:
         """Send one function over many elements (Wolfram: RemoteBatchMapSubmit) and return at once.
 
         :param function: any callable; or an iterable of :class:`~remotebatch.Command`, one a child.
@@ -125,7 +158,7 @@ class SubmissionEnvironment:
         elements: Iterator[Element] = ((args, {}) for args in zip(*iterables))
         return ArrayJob(self, self._submit_calls(JobType.ARRAY, function, elements, chunksize, initializer))
 
-    def jobs(self, type: JobType | str | None = None) -> list[SingleJob | ArrayJob]:  # noqa: A002
+    def jobs(self, type: JobType | str | None = None) -> list[SingleJob[Any] | ArrayJob[Any]]:  # noqa: A002
         """Single and Array jobs at the provider, newest first, never children (Wolfram: RemoteBatchJobs).
 
         :param type: only jobs of this type.
@@ -135,25 +168,25 @@ class SubmissionEnvironment:
         wanted = None if type is None else JobType(type)
         return [
             self._attach(listing.record, listing.finished)
-            for listing in self._provider.jobs()
+            for listing in self._client.provider.jobs()
             if wanted in (None, listing.record.type)
         ]
 
-    def job(self, job_id: str) -> SingleJob | ArrayJob:
+    def job(self, job_id: str) -> SingleJob[Any] | ArrayJob[Any]:
         """Attach to a job by its id, from any process.
 
         :raises JobNotFound: if the provider knows no such job.
         """
-        return self._attach(self._provider.job(str(job_id)), finished=False)
+        return self._attach(self._client.provider.job(str(job_id)), finished=False)
 
     def __repr__(self) -> str:
         shown = [f"{name}={value!r}" for name, value in self.properties.items() if value is not None]
         return f"SubmissionEnvironment({', '.join([repr(self.provider), *shown])})"
 
-    def _attach(self, record: JobRecord, finished: bool) -> SingleJob | ArrayJob:
-        tracker = tracker_of(self._provider, record)
+    def _attach(self, record: JobRecord, finished: bool) -> SingleJob[Any] | ArrayJob[Any]:
+        tracker = self._client.tracker(record)
         if tracker.finished and not finished and record.task_count:
-            tracker.look_again()
+            tracker.poll_now()
         return SingleJob(self, tracker) if record.type is JobType.SINGLE else ArrayJob(self, tracker)
 
     def _submit_calls(
@@ -203,8 +236,8 @@ class SubmissionEnvironment:
 
     def _send(self, submission: Submission) -> Tracker:
         try:
-            self._provider.check(submission.settings)
-            return tracker_of(self._provider, self._provider.submit(submission))
+            self._client.provider.check(submission.settings)
+            return self._client.tracker(self._client.provider.submit(submission))
         finally:
             submission.inputs.close()
 
@@ -221,11 +254,28 @@ def default_environment() -> SubmissionEnvironment:
     return SubmissionEnvironment._default
 
 
-def submit(function: Callable[..., Any] | Command, /, *args: Any, **kwargs: Any) -> SingleJob:
+@overload
+def submit(function: Command, /) -> SingleJob[CompletedProcess[str]]: ...
+@overload
+def submit(
+    function: Callable[Params, Result], /, *args: Params.args, **kwargs: Params.kwargs
+) -> SingleJob[Result]: ...
+def submit(function: Callable[..., Any] | Command, /, *args: Any, **kwargs: Any) -> SingleJob[Any]:
     """:meth:`SubmissionEnvironment.submit` in the default environment."""
-    return default_environment().submit(function, *args, **kwargs)
+    send: Callable[..., SingleJob[Any]] = default_environment().submit
+    return send(function, *args, **kwargs)
 
 
-def map_submit(function: Any, /, *iterables: Iterable[Any], **options: Any) -> ArrayJob:
+@overload
+def map_submit(function: Iterable[Command], /) -> ArrayJob[CompletedProcess[str]]: ...
+@overload
+def map_submit(
+    function: Callable[..., Result],
+    /,
+    *iterables: Iterable[Any],
+    chunksize: int = 1,
+    initializer: Callable[[], Any] | None = None,
+) -> ArrayJob[Result]: ...
+def map_submit(function: Any, /, *iterables: Iterable[Any], **options: Any) -> ArrayJob[Any]:
     """:meth:`SubmissionEnvironment.map_submit` in the default environment."""
     return default_environment().map_submit(function, *iterables, **options)

@@ -59,6 +59,12 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
             _check_input_file(name, source)
         _check_places(self.input_files)
 
+    @property
+    def time_limit(self) -> float | None:
+        """The time constraint in seconds; None for none."""
+        given = self.time_constraint
+        return given.total_seconds() if isinstance(given, timedelta) else given
+
 
 def check(kind: type[Checked], values: Mapping[str, Any], what: str) -> Checked:
     """Make ``kind`` of the values, strictly.

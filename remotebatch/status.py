@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 
+import msgspec
+
 
 class _Printed(enum.Enum):
     """An enumeration that prints as its value."""
@@ -21,7 +23,7 @@ class JobType(_Printed):
 
 
 class JobStatus(_Printed):
-    """Where a job stands (Wolfram: JobStatus). It only ever moves down this list, save by ``retry()``."""
+    """Where a job stands (Wolfram: JobStatus). It only ever moves down this list, except by ``retry()``."""
 
     ACTIVE = "Active"
     """Queued; for an array: children are still waiting or running."""
@@ -76,3 +78,22 @@ class FailureType(_Printed):
     """The time was over for which the task could read and write its files."""
     SETUP_FAILED = "SetupFailed"
     """The task's directory, streams or container could not be set up."""
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """How many tasks of a job are in each status."""
+
+    active: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+    @property
+    def total(self) -> int:
+        """All tasks."""
+        return self.active + self.running + self.succeeded + self.failed
+
+    @property
+    def finished(self) -> int:
+        """Tasks that have succeeded or failed."""
+        return self.succeeded + self.failed

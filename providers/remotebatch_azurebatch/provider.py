@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import threading
 import time
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from pathlib import Path
@@ -16,8 +17,20 @@ from typing import Any, ClassVar
 
 from azure.core.exceptions import HttpResponseError
 
-from remotebatch.provider.base import Provider, Stream, Submission, Wake
-from remotebatch.provider.records import Changes, Counts, JobListing, JobRecord, OutputFile, TaskRecord
+from remotebatch.provider import (
+    Changes,
+    Counts,
+    JobListing,
+    JobRecord,
+    OutputFile,
+    Provider,
+    Stream,
+    Submission,
+    TaskRecord,
+    UnreadableRecord,
+    Wake,
+)
+from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.settings import JobSettings, check
 from remotebatch.status import JobStatus
 from remotebatch_azurebatch.accounts.clients import batch_client, translated
@@ -26,7 +39,7 @@ from remotebatch_azurebatch.accounts.credentials import find_connection
 from remotebatch_azurebatch.accounts.credentials.given import given_connection
 from remotebatch_azurebatch.batch import jobs as azurejobs
 from remotebatch_azurebatch.batch import metadata
-from remotebatch_azurebatch.pools.pool import Pool
+from remotebatch_azurebatch.pools.pool import Pools
 from remotebatch_azurebatch.pools.preflight import Preflight
 from remotebatch_azurebatch.settings import AzureBatchProperties, AzureBatchSettings
 from remotebatch_azurebatch.storage import layout
@@ -71,9 +84,9 @@ class AzureBatchProvider(Provider):
         return {name: value for name, value in known.items() if value is not None}
 
     @property
-    def pool(self) -> Pool:
-        """The environment's pool, to be looked at, resized, made and deleted; the first of several."""
-        return Pool(self._client, self._given.pools[0])
+    def pools(self) -> Pools:
+        """The environment's pools."""
+        return Pools(self._client, self._given.pools)
 
     def check(self, settings: JobSettings) -> None:
         """Refuse what cannot run on the pools: one request for each, once in a while."""
@@ -101,8 +114,14 @@ class AzureBatchProvider(Provider):
         going = {layout.job_id(job["id"]) for job in found if metadata.state_of(job) != "completed"}
         listings = []
         for job in found:
-            record = metadata.record_of(job) if layout.is_first_part(job["id"]) else None
-            if record is not None and metadata.state_of(job) != "deleting":
+            if not layout.is_first_part(job["id"]) or metadata.state_of(job) == "deleting":
+                continue
+            try:
+                record = metadata.record_of(job)
+            except UnreadableRecord as error:
+                warnings.warn(str(error), stacklevel=3)
+                continue
+            if record is not None:
                 listings.append(JobListing(record, finished=record.id not in going))
         return sorted(listings, key=lambda listing: listing.record.submitted_at, reverse=True)
 
@@ -122,7 +141,13 @@ class AzureBatchProvider(Provider):
         """How many tasks are in each status."""
         return self._watch(job).counts()
 
-    def poll(self, cursors: Mapping[str, str], timeout: float, wake: Wake) -> dict[str, Changes]:
+    def task_id(self, job: JobRecord, index: int) -> str:
+        """Azure's id of a task."""
+        return numbered_task_id(job, index)
+
+    def poll(
+        self, cursors: Mapping[str, str], timeout: float = 0.0, wake: Wake | None = None
+    ) -> dict[str, Changes]:
         """Tell what has changed: a look at each job when it is due, and sleep in between."""
         deadline = time.monotonic() + timeout
         while True:
@@ -134,7 +159,7 @@ class AzureBatchProvider(Provider):
             news = {job_id: changes for job_id, changes in found.items() if changes is not None}
             due = min((watch.due for watch in watches.values()), default=deadline)
             pause = min(due, deadline) - time.monotonic()
-            if news or time.monotonic() >= deadline or (pause > 0 and wake.wait(pause)):
+            if news or time.monotonic() >= deadline or (pause > 0 and _sleep(pause, wake)):
                 return news
 
     def explain(self, job: JobRecord, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
@@ -143,7 +168,7 @@ class AzureBatchProvider(Provider):
 
     def read_result(self, job: JobRecord, index: int) -> bytes:
         """The result object of a task."""
-        blob = self._store.read(layout.container(job), layout.result(job.task_id(index)))
+        blob = self._store.read(layout.container(job), layout.result(numbered_task_id(job, index)))
         if is_stale(blob.modified, self._watch(job).task(index)):
             raise _no_result(job, index)
         return blob.data
@@ -151,7 +176,7 @@ class AzureBatchProvider(Provider):
     def read_results(self, job: JobRecord, indices: Iterable[int]) -> Iterator[tuple[int, bytes | OSError]]:
         """The result objects of several tasks, read at the same time."""
         watch, wanted = self._watch(job), list(indices)
-        names = (layout.result(job.task_id(index)) for index in wanted)
+        names = (layout.result(numbered_task_id(job, index)) for index in wanted)
         for index, found in zip(wanted, self._store.read_many(layout.container(job), names)):
             if isinstance(found, OSError):
                 yield index, found
@@ -162,7 +187,7 @@ class AzureBatchProvider(Provider):
 
     def save_result(self, job: JobRecord, index: int, to: Path) -> None:
         """Copy the result object of a task to a file, a piece at a time."""
-        container, name = layout.container(job), layout.result(job.task_id(index))
+        container, name = layout.container(job), layout.result(numbered_task_id(job, index))
         if is_stale(self._store.modified(container, name), self._watch(job).task(index)):
             raise _no_result(job, index)
         self._store.download(container, name, to)
@@ -193,7 +218,7 @@ class AzureBatchProvider(Provider):
         if status.final:
             try:
                 return self._store.read(
-                    layout.container(job), layout.stream(job.task_id(index), stream), offset
+                    layout.container(job), layout.stream(numbered_task_id(job, index), stream), offset
                 ).data
             except FileNotFoundError:
                 pass  # perhaps the node still has it
@@ -201,7 +226,7 @@ class AzureBatchProvider(Provider):
 
     def output_files(self, job: JobRecord, index: int) -> list[OutputFile]:
         """Files that a task wrote under ``./JobOutput/``."""
-        directory = layout.outputs(job.task_id(index))
+        directory = layout.outputs(numbered_task_id(job, index))
         return [
             OutputFile(blob.name.removeprefix(f"{directory}/"), blob.size)
             for blob in self._store.list_blobs(layout.container(job), directory)
@@ -209,7 +234,7 @@ class AzureBatchProvider(Provider):
 
     def download(self, job: JobRecord, index: int, name: str, to: Path) -> None:
         """Copy one of those files to a local path."""
-        blob = f"{layout.outputs(job.task_id(index))}/{name}"
+        blob = f"{layout.outputs(numbered_task_id(job, index))}/{name}"
         self._store.download(layout.container(job), blob, to)
 
     def abort(self, job: JobRecord, indices: Sequence[int] | None, reason: str) -> None:
@@ -222,9 +247,11 @@ class AzureBatchProvider(Provider):
         else:
             container = layout.container(job)
             for index in indices:
-                name = layout.abort_note(job.task_id(index))
+                name = layout.abort_note(numbered_task_id(job, index))
                 self._store.write(container, name, lambda file: file.write(reason.encode()))
-            tasks = [(watch.part_of(index).azure_id(job.id), job.task_id(index)) for index in indices]
+            tasks = [
+                (watch.part_of(index).azure_id(job.id), numbered_task_id(job, index)) for index in indices
+            ]
             azurejobs.terminate_tasks(self._client, tasks)
         watch.hasten(ending=True)
 
@@ -237,7 +264,9 @@ class AzureBatchProvider(Provider):
         failed = [task for task in map(watch.task, wanted) if task.status is JobStatus.FAILED]
         if not failed:
             return
-        self._store.delete_of_tasks(layout.container(job), {job.task_id(task.index) for task in failed})
+        self._store.delete_of_tasks(
+            layout.container(job), {numbered_task_id(job, task.index) for task in failed}
+        )
         watch.add(self._submitter.retry(watch, failed))
 
     def delete(self, job: JobRecord) -> None:
@@ -245,9 +274,14 @@ class AzureBatchProvider(Provider):
         for azure_id in part_ids(self._client, job.provider_job_id):
             azurejobs.delete(self._client, azure_id)
         self._store.delete_container(layout.container(job))
+        self.forget([job.id])
+
+    def forget(self, job_ids: Iterable[str]) -> None:
+        """Drop what is known of jobs."""
         with self._lock:
-            self._watches.pop(job.id, None)
-            self._commands.pop(job.id, None)
+            for job_id in job_ids:
+                self._watches.pop(job_id, None)
+                self._commands.pop(job_id, None)
 
     def close(self) -> None:
         """Give up the connections; the next call makes new ones."""
@@ -290,17 +324,10 @@ class AzureBatchProvider(Provider):
         with self._lock:
             watch = self._watches.get(job.id)
             if watch is None:
-                self._forget_unused()
                 diagnosis = Diagnosis(self._client)
                 watch = Watch(self._client, job, self._given.poll_interval, diagnosis.of)
                 self._watches[job.id] = watch
             return watch
-
-    def _forget_unused(self) -> None:
-        """Drop what is known of jobs that nobody has a handle on any more."""
-        for job_id in self._watches.keys() - self.trackers.keys():
-            del self._watches[job_id]
-            self._commands.pop(job_id, None)
 
     def _known_watch(self, job_id: str) -> Watch:
         with self._lock:
@@ -308,7 +335,7 @@ class AzureBatchProvider(Provider):
         return watch if watch is not None else self._watch(self.job(job_id))
 
     def _read_from_node(self, watch: Watch, job: JobRecord, index: int, stream: Stream, offset: int) -> bytes:
-        azure_id, task_id = watch.part_of(index).azure_id(job.id), job.task_id(index)
+        azure_id, task_id = watch.part_of(index).azure_id(job.id), numbered_task_id(job, index)
         span = f"bytes={offset}-" if offset else None
         with translated(f"{stream} of task {task_id} in job {job.id} cannot be read"):
             try:
@@ -321,4 +348,12 @@ class AzureBatchProvider(Provider):
 
 
 def _no_result(job: JobRecord, index: int) -> FileNotFoundError:
-    return FileNotFoundError(f"task {job.task_id(index)} has stored no result in its last attempt")
+    return FileNotFoundError(f"task {numbered_task_id(job, index)} has stored no result in its last attempt")
+
+
+def _sleep(pause: float, wake: Wake | None) -> bool:
+    """Sleep for so many seconds; report whether it was ended early."""
+    if wake is not None:
+        return wake.wait(pause)
+    time.sleep(pause)
+    return False

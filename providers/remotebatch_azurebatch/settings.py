@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta
 
+from remotebatch.provider import JobRecord
 from remotebatch.settings import JobSettings
 from remotebatch_azurebatch.accounts.secrets import Discreet
 
@@ -84,3 +85,9 @@ class AzureBatchSettings(JobSettings, frozen=True, kw_only=True, forbid_unknown_
         """The lifetime in seconds."""
         given = self.sas_lifetime
         return given.total_seconds() if isinstance(given, timedelta) else given
+
+
+def settings_of(job: JobRecord) -> AzureBatchSettings:
+    """The settings of a job of this provider."""
+    assert isinstance(job.settings, AzureBatchSettings)
+    return job.settings

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,9 +18,20 @@ import platformdirs
 
 from remotebatch.errors import ProviderError
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
-from remotebatch.provider.base import Provider, Stream, Submission, Wake
+from remotebatch.provider import (
+    Changes,
+    Counts,
+    JobListing,
+    JobRecord,
+    OutputFile,
+    Provider,
+    Stream,
+    Submission,
+    Wake,
+    record_from_plain,
+)
 from remotebatch.provider.recording import record_of
-from remotebatch.provider.records import Changes, Counts, JobListing, JobRecord, OutputFile
+from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.settings import JobSettings, check
 from remotebatch_kernel.formats import inputs
 from remotebatch_local.agent.client import AgentClient, inherited_environment
@@ -83,18 +95,34 @@ class LocalProvider(Provider):
 
     def jobs(self) -> list[JobListing]:
         """Single and Array jobs, newest first."""
-        return msgspec.convert(self._agent.call("jobs"), list[JobListing])
+        listed, unreadable = self._agent.call("jobs")
+        for reason in unreadable:
+            warnings.warn(reason, stacklevel=3)
+        return [
+            JobListing(
+                record_from_plain(line["record"], LocalSettings),
+                line["finished"],
+                msgspec.convert(line["counts"], Counts),
+            )
+            for line in listed
+        ]
 
     def job(self, job_id: str) -> JobRecord:
         """The job of that id."""
-        return msgspec.convert(self._agent.call("job", job=job_id), JobRecord)
+        return record_from_plain(self._agent.call("job", job=job_id), LocalSettings)
 
     def counts(self, job: JobRecord) -> Counts:
         """How many tasks are in each status."""
         return msgspec.convert(self._agent.call("counts", job=job.id), Counts)
 
-    def poll(self, cursors: Mapping[str, str], timeout: float, wake: Wake) -> dict[str, Changes]:
-        """Tell what has changed; a long poll, which costs nothing while nothing changes."""
+    def task_id(self, job: JobRecord, index: int) -> str:
+        """Id of a task, by which its files are named."""
+        return numbered_task_id(job, index)
+
+    def poll(
+        self, cursors: Mapping[str, str], timeout: float = 0.0, wake: Wake | None = None
+    ) -> dict[str, Changes]:
+        """Report what has changed; a long poll, which costs nothing while nothing changes."""
         arguments = {"cursors": dict(cursors), "timeout": timeout}
         answer = self._agent.poll(wake, **arguments) if timeout > 0 else self._agent.call("poll", **arguments)
         return msgspec.convert(answer, dict[str, Changes])

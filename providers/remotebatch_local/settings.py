@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from remotebatch.provider import JobRecord
 from remotebatch.settings import JobSettings
 
 
@@ -28,3 +29,9 @@ class LocalSettings(JobSettings, frozen=True, kw_only=True, forbid_unknown_field
     """Most memory a task may take, in bytes: of a process its address space, of a container all it uses."""
     network: Annotated[str, Meta(min_length=1)] | None = None
     """Docker network of the task's container, such as "host" or "none"; by default Docker's own default."""
+
+
+def settings_of(job: JobRecord) -> LocalSettings:
+    """The settings of a job of this provider."""
+    assert isinstance(job.settings, LocalSettings)
+    return job.settings

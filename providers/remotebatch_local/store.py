@@ -29,7 +29,8 @@ from pathlib import Path
 from typing import IO
 
 from remotebatch.errors import ProviderError
-from remotebatch.provider.records import JobRecord
+from remotebatch.provider import JobRecord
+from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.storage.conventions import container_name, task_output_path
 
 _LONGEST_SOCKET_PATH = 100  # Linux takes 107 bytes
@@ -93,23 +94,24 @@ class Store:
 
     def result(self, job: JobRecord, index: int) -> str:
         """A task's result object."""
-        return f"{self.results(job)}/{job.task_id(index)}"
+        return f"{self.results(job)}/{numbered_task_id(job, index)}"
 
     def logs(self, job: JobRecord, index: int) -> str:
         """Directory of a task's streams."""
-        return f"{self.container(job)}/{job.task_id(index)}/$TaskLog"
+        return f"{self.container(job)}/{numbered_task_id(job, index)}/$TaskLog"
 
     def stream(self, job: JobRecord, index: int, stream: str) -> str:
         """One of a task's streams."""
-        return f"{self.container(job)}/{task_output_path(job.task_id(index), 'TaskLog', stream + '.txt')}"
+        task_id = numbered_task_id(job, index)
+        return f"{self.container(job)}/{task_output_path(task_id, 'TaskLog', stream + '.txt')}"
 
     def outputs(self, job: JobRecord, index: int) -> str:
         """Directory of a task's output files."""
-        return f"{self.container(job)}/{job.task_id(index)}/$TaskOutput"
+        return f"{self.container(job)}/{numbered_task_id(job, index)}/$TaskOutput"
 
     def kept_directory(self, job: JobRecord, index: int) -> str:
         """Where a failed task's working directory is kept."""
-        return f"{self.kept}/{job.id}/{job.task_id(index)}"
+        return f"{self.kept}/{job.id}/{numbered_task_id(job, index)}"
 
     # -- what is named by content -----------------------------------------------------------
 

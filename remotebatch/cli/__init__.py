@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import click
@@ -22,9 +21,6 @@ from remotebatch.provider import plugins
 
 __all__ = ["main"]
 
-_COMMANDS = "remotebatch.commands"
-"""Entry-point group of the commands that providers add: each names a click command."""
-
 # as a shell reports a program that the signal ended
 _INTERRUPTED = 130
 _BROKEN_PIPE = 141
@@ -34,13 +30,15 @@ class _Group(click.Group):
     """Turns what a command raises into one line and an exit code; finds the providers' own commands."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*super().list_commands(ctx), *(point.name for point in _providers_commands())})
+        return sorted(
+            {*super().list_commands(ctx), *(point.name for point in plugins.points(plugins.COMMANDS))}
+        )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         command = super().get_command(ctx, cmd_name)
         if command is not None:
             return command
-        point = plugins.find(_COMMANDS, cmd_name)
+        point = plugins.find(plugins.COMMANDS, cmd_name)
         if point is None:
             return None
         try:
@@ -61,7 +59,7 @@ class _Group(click.Group):
         except KeyboardInterrupt:
             ctx.exit(_INTERRUPTED)
         except ModuleNotFoundError as error:  # by a command that imports what it needs when it runs
-            point = plugins.find(_COMMANDS, ctx.invoked_subcommand or "")
+            point = plugins.find(plugins.COMMANDS, ctx.invoked_subcommand or "")
             if point is None:
                 raise
             raise click.ClickException(str(plugins.missing(point, error))) from error
@@ -79,10 +77,6 @@ class _Unavailable(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         raise self._error
-
-
-def _providers_commands() -> list[EntryPoint]:
-    return list(entry_points(group=_COMMANDS))
 
 
 def _discard_output() -> None:

@@ -10,8 +10,7 @@ from typing import Any
 from remotebatch.cli.show import moment, moment_text
 from remotebatch.errors import JobNotFound
 from remotebatch.jobs.prefetch import ahead
-from remotebatch.provider.base import Provider
-from remotebatch.provider.records import Counts, JobListing, JobRecord
+from remotebatch.provider import Counts, JobListing, JobRecord, Provider
 from remotebatch.status import JobStatus, JobType
 
 _TIMES = ("started_at", "ended_at")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from remotebatch.cli.target import Target
 from remotebatch.errors import JobNotFound
 from remotebatch.jobs.array import ArrayJob
 from remotebatch.jobs.task import SingleJob, TaskJob
-from remotebatch.provider.records import JobListing
+from remotebatch.provider import JobListing
 
 _MOST_CANDIDATES = 5
 
@@ -20,7 +21,7 @@ child_option = click.option(
 )
 
 
-def find_job(target: Target, given: str) -> SingleJob | ArrayJob:
+def find_job(target: Target, given: str) -> SingleJob[Any] | ArrayJob[Any]:
     """The job of an id or of an unambiguous beginning of one.
 
     :raises JobNotFound: naming the candidates, if there is none or more than one.
@@ -33,7 +34,7 @@ def find_job(target: Target, given: str) -> SingleJob | ArrayJob:
     return target.environment.job(wanted)
 
 
-def find_task(target: Target, given: str, child: int | None) -> TaskJob:
+def find_task(target: Target, given: str, child: int | None) -> TaskJob[Any]:
     """The task of a single job, or the child of an array."""
     job = find_job(target, given)
     if isinstance(job, SingleJob):
@@ -46,14 +47,14 @@ def find_task(target: Target, given: str, child: int | None) -> TaskJob:
     return child_of(job, child)
 
 
-def child_of(array: ArrayJob, index: int) -> TaskJob:
+def child_of(array: ArrayJob[Any], index: int) -> TaskJob[Any]:
     """A child of an array, refusing an index that none has."""
     if index >= len(array):
         raise click.UsageError(f"--child {index}: {array.name!r} has children 0 to {len(array) - 1}")
     return array[index]
 
 
-def refuse_child(job: SingleJob, child: int | None) -> None:
+def refuse_child(job: SingleJob[Any], child: int | None) -> None:
     """Refuse the ``--child`` option for a job that has none."""
     if child is not None:
         raise click.UsageError(f"--child {child}: {job.name!r} is a single job, without children")

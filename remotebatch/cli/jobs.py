@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from remotebatch.cli.describe import (
@@ -13,11 +15,12 @@ from remotebatch.cli.describe import (
     with_counts,
 )
 from remotebatch.cli.find import find_job, id_argument
-from remotebatch.cli.show import in_terminal, json_option, write_facts, write_json, write_table
+from remotebatch.cli.show import json_option, write_facts, write_json, write_table
 from remotebatch.cli.target import Target, pass_target
 from remotebatch.jobs.array import ArrayJob
 from remotebatch.jobs.task import SingleJob
 from remotebatch.status import JobType
+from remotebatch.views.terminal import in_terminal
 
 _SHORT_ID = 8
 _MOST_FAILED_CHILDREN = 20
@@ -92,7 +95,7 @@ def delete(target: Target, job_id: str, as_json: bool) -> None:
         print(f"Deleted {job.name} ({job.id})")
 
 
-def _report(doing: str, job: SingleJob | ArrayJob, as_json: bool) -> None:
+def _report(doing: str, job: SingleJob[Any] | ArrayJob[Any], as_json: bool) -> None:
     if as_json:
         write_json({"id": job.id, "name": job.name, "status": job.status})
     else:

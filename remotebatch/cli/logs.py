@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import click
 
@@ -10,7 +11,7 @@ from remotebatch.cli.find import child_option, find_task, id_argument
 from remotebatch.cli.show import json_option, write_json
 from remotebatch.cli.target import Target, pass_target
 from remotebatch.jobs.task import TaskJob
-from remotebatch.provider.base import Stream
+from remotebatch.provider import Stream
 
 
 @click.command()
@@ -36,7 +37,7 @@ def logs(target: Target, job_id: str, follow: bool, stderr: bool, child: int | N
         sys.stdout.buffer.write(task.error_log(raw=True) if stderr else task.log(raw=True))
 
 
-def _follow(task: TaskJob, stream: Stream, as_json: bool) -> None:
+def _follow(task: TaskJob[Any], stream: Stream, as_json: bool) -> None:
     for line in task.follow(stream):
         if as_json:
             write_json(line, indent=None)

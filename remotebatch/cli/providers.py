@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
 import click
 
 from remotebatch.cli.show import json_option, write_json, write_table
-from remotebatch.provider.base import GROUP
+from remotebatch.provider import plugins
 
 
 @click.command()
 @json_option
 def providers(as_json: bool) -> None:
     """List the providers that are installed."""
-    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    points = plugins.points(plugins.PROVIDERS)
     found = [
         {
             "name": point.name,

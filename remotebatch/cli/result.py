@@ -35,7 +35,7 @@ def result(ctx: click.Context, target: Target, job_id: str, child: int | None, a
     ctx.exit(_show_values(tasks, many, as_json))
 
 
-def _chosen(job: SingleJob | ArrayJob, child: int | None) -> tuple[Sequence[TaskJob], bool]:
+def _chosen(job: SingleJob[Any] | ArrayJob[Any], child: int | None) -> tuple[Sequence[TaskJob[Any]], bool]:
     """The tasks asked for, and whether their values are shown as a list."""
     if isinstance(job, SingleJob):
         refuse_child(job, child)
@@ -49,7 +49,7 @@ def _chosen(job: SingleJob | ArrayJob, child: int | None) -> tuple[Sequence[Task
 # -- functions ------------------------------------------------------------------------------
 
 
-def _show_values(tasks: Iterable[TaskJob], many: bool, as_json: bool) -> int:
+def _show_values(tasks: Iterable[TaskJob[Any]], many: bool, as_json: bool) -> int:
     values: list[Any] = []
     for task in tasks:
         if (error := task.exception()) is not None:
@@ -65,7 +65,7 @@ def _show_values(tasks: Iterable[TaskJob], many: bool, as_json: bool) -> int:
     return 0
 
 
-def _show_failure(task: TaskJob, error: BaseException) -> None:
+def _show_failure(task: TaskJob[Any], error: BaseException) -> None:
     if task.failure_type is FailureType.USER_EXCEPTION:
         sys.stderr.write("".join(traceback.format_exception(error)))
     else:
@@ -83,7 +83,7 @@ def _json_value(value: Any) -> Any:
 # -- commands -------------------------------------------------------------------------------
 
 
-def _show_commands(tasks: Sequence[TaskJob], many: bool, as_json: bool) -> int:
+def _show_commands(tasks: Sequence[TaskJob[Any]], many: bool, as_json: bool) -> int:
     for task in tasks:
         task.wait()
     if as_json:
@@ -95,7 +95,7 @@ def _show_commands(tasks: Sequence[TaskJob], many: bool, as_json: bool) -> int:
     return next(filter(None, map(_exit_code, tasks)), 0)
 
 
-def _json_command(task: TaskJob) -> dict[str, Any]:
+def _json_command(task: TaskJob[Any]) -> dict[str, Any]:
     return {
         "exit_code": task.exit_code,
         "failure_type": task.failure_type,
@@ -105,7 +105,7 @@ def _json_command(task: TaskJob) -> dict[str, Any]:
     }
 
 
-def _copy_streams(task: TaskJob) -> None:
+def _copy_streams(task: TaskJob[Any]) -> None:
     sys.stdout.buffer.write(task.log(raw=True))
     sys.stdout.buffer.flush()
     sys.stderr.buffer.write(task.error_log(raw=True))
@@ -114,6 +114,6 @@ def _copy_streams(task: TaskJob) -> None:
         print(f"Error: {task.failure_type}: {task.status_reason}", file=sys.stderr)
 
 
-def _exit_code(task: TaskJob) -> int:
+def _exit_code(task: TaskJob[Any]) -> int:
     """The command's own; 1 where it failed without one."""
     return task.exit_code or (1 if task.failure_type else 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -12,25 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from remotebatch.views.colours import STATUS_COLOURS, colour_of
+from remotebatch.views.terminal import in_terminal
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 
-_STYLES = {
-    "Active": "yellow",
-    "Running": "blue",
-    "Succeeded": "green",
-    "Completed": "green",
-    "Failed": "red",
-}
 _COLUMN_GAP = "  "
-
-
-def in_terminal() -> bool:
-    """Whether somebody looks at the output, rather than a program."""
-    return sys.stdout.isatty()
 
 
 def write_json(value: Any, indent: int | None = 2) -> None:
@@ -115,7 +105,8 @@ def _write_rich_facts(rows: Sequence[Sequence[str]]) -> None:
 def _styled(cell: str) -> Text:
     from rich.text import Text
 
-    return Text(cell, style=_STYLES.get(cell, ""))  # a Text, as a name may look like rich's markup
+    style = colour_of(cell).terminal if cell in STATUS_COLOURS else ""
+    return Text(cell, style=style)  # a Text, as a name may look like rich's markup
 
 
 def _console() -> Console:

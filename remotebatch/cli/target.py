@@ -10,7 +10,7 @@ from functools import cached_property
 import click
 
 from remotebatch.environment import SubmissionEnvironment
-from remotebatch.provider.base import Provider
+from remotebatch.provider import Provider
 
 
 def parse_properties(
@@ -41,7 +41,7 @@ class Target:
     @property
     def provider(self) -> Provider:
         """The provider itself, for what job objects do not tell."""
-        return self.environment._provider
+        return self.environment._client.provider
 
 
 pass_target = click.make_pass_decorator(Target)

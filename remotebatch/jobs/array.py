@@ -7,18 +7,23 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from functools import partial
 from itertools import takewhile
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from remotebatch.jobs.base import Job
 from remotebatch.jobs.prefetch import ahead
 from remotebatch.jobs.task import ArrayChildJob
-from remotebatch.provider.records import Counts
+from remotebatch.provider import Counts
 from remotebatch.status import JobStatus, JobType
-from remotebatch.tracking.tracker import wait_until
-from remotebatch.views import text as display
+from remotebatch.tracking.waiting import wait_until
+from remotebatch.views import text
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+Result = TypeVar("Result", covariant=True)
 
 
-class ArrayJob(Job, Sequence[ArrayChildJob]):
+class ArrayJob(Job["list[Result]"], Sequence[ArrayChildJob[Result]]):
     """Many evaluations of one function (Wolfram: a job object of type Array). A sequence of its children."""
 
     type = JobType.ARRAY
@@ -29,13 +34,13 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
         return self._tracker.record.id
 
     def __len__(self) -> int:
-        return self._tracker.record.task_count
+        return self._tracker.task_count
 
     @overload
-    def __getitem__(self, index: int) -> ArrayChildJob: ...
+    def __getitem__(self, index: int) -> ArrayChildJob[Result]: ...
     @overload
-    def __getitem__(self, index: slice) -> list[ArrayChildJob]: ...
-    def __getitem__(self, index: int | slice) -> ArrayChildJob | list[ArrayChildJob]:
+    def __getitem__(self, index: slice) -> list[ArrayChildJob[Result]]: ...
+    def __getitem__(self, index: int | slice) -> ArrayChildJob[Result] | list[ArrayChildJob[Result]]:
         chosen = range(len(self))[index]  # normalises, and refuses what is out of range
         if isinstance(chosen, range):
             return [ArrayChildJob(self, position) for position in chosen]
@@ -44,7 +49,7 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
     @property
     def provider_first_task_id(self) -> str:
         """The provider's id of the first child's task: "10000001" (Wolfram: ProviderFirstTaskID)."""
-        return self._tracker.record.task_id(0)
+        return self._tracker.provider.task_id(self._tracker.record, 0)
 
     @property
     def status_reason(self) -> str | None:
@@ -86,6 +91,16 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
         self._tracker.refresh()
         return [task.reason for task in self._tracker.explained_tasks(range(len(self)))]
 
+    @overload
+    def results(
+        self, timeout: float | None = None, return_exceptions: Literal[False] = False
+    ) -> list[Result]: ...
+    @overload
+    def results(
+        self, timeout: float | None = None, *, return_exceptions: bool
+    ) -> list[Result | BaseException]: ...
+    @overload
+    def results(self, timeout: float | None, return_exceptions: bool) -> list[Result | BaseException]: ...
     def results(self, timeout: float | None = None, return_exceptions: bool = False) -> list[Any]:
         """Wait for the children and return all values as one flat list, in input order.
 
@@ -98,6 +113,18 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
         """
         return list(self.iter_results(timeout, return_exceptions))
 
+    @overload
+    def iter_results(
+        self, timeout: float | None = None, return_exceptions: Literal[False] = False
+    ) -> Iterator[Result]: ...
+    @overload
+    def iter_results(
+        self, timeout: float | None = None, *, return_exceptions: bool
+    ) -> Iterator[Result | BaseException]: ...
+    @overload
+    def iter_results(
+        self, timeout: float | None, return_exceptions: bool
+    ) -> Iterator[Result | BaseException]: ...
     def iter_results(self, timeout: float | None = None, return_exceptions: bool = False) -> Iterator[Any]:
         """Yield the values one by one, in input order, each as soon as its child and those before have ended.
 
@@ -115,7 +142,7 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
 
     def as_completed(
         self, timeout: float | None = None, with_results: bool = False
-    ) -> Iterator[ArrayChildJob]:
+    ) -> Iterator[ArrayChildJob[Result]]:
         """Yield each child as it ends, well or badly.
 
         :param timeout: the longest to wait for all of them, in seconds.
@@ -135,7 +162,7 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
             seen.update(ended)
             yield from self._with_results(ended, explain_all=True) if with_results else self._children(ended)
 
-    def progress(self) -> ArrayJob:
+    def progress(self) -> Self:
         """Show a bar, in a terminal or a notebook, until the array has completed.
 
         Interrupting it leaves the job running.
@@ -144,7 +171,10 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
         """
         from remotebatch.views.progress import show  # rich's progress bars are loaded only for this
 
-        show(self)
+        def wait(timeout: float | None) -> bool:
+            return wait_until([self._tracker], self._known_done, timeout)
+
+        show(self.name, len(self), wait, self._tracker.counts)
         return self
 
     def delete(self) -> None:
@@ -164,7 +194,7 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
             "child_status_reasons": self.child_status_reasons,
         }
 
-    def _more_facts(self) -> display.Facts:
+    def _more_facts(self) -> text.Facts:
         counts = self.counts
         words = f"{counts.active} active, {counts.running} running, {counts.succeeded} succeeded, "
         tasks = self._tracker.tasks()
@@ -172,15 +202,15 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
         requeues = sum(task.requeues for task in tasks)
         return [
             ("children", words + f"{counts.failed} failed"),
-            *display.more_than_none(retries=retries, requeues=requeues),
+            *text.more_than_none(retries=retries, requeues=requeues),
         ]
 
-    def _children(self, indices: Iterable[int]) -> Iterator[ArrayChildJob]:
+    def _children(self, indices: Iterable[int]) -> Iterator[ArrayChildJob[Result]]:
         return (ArrayChildJob(self, index) for index in indices)
 
     def _in_order(
         self, timeout: float | None, explain_all: bool = False
-    ) -> Generator[ArrayChildJob, None, None]:
+    ) -> Generator[ArrayChildJob[Result], None, None]:
         """Children in input order, each as soon as it and those before have ended, its evaluation loaded."""
         deadline = None if timeout is None else time.monotonic() + timeout
         position = 0
@@ -192,7 +222,9 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
             yield from self._with_results(ended, explain_all)
             position += len(ended)
 
-    def _with_results(self, ended: Sequence[int], explain_all: bool) -> Generator[ArrayChildJob, None, None]:
+    def _with_results(
+        self, ended: Sequence[int], explain_all: bool
+    ) -> Generator[ArrayChildJob[Result], None, None]:
         """Children that have ended, each with its evaluation loaded; the results are read together.
 
         :param explain_all: when one failure has to be explained, explain all of them at once.
@@ -205,7 +237,7 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
             return
         for index, data in provider.read_results(record, ended):
             child = ArrayChildJob(self, index)
-            child._take_result(data, ended if explain_all else [index])
+            child._reader.take(data, ended if explain_all else [index])
             yield child
 
     def _has_ended(self, index: int) -> bool:
@@ -220,12 +252,12 @@ class ArrayJob(Job, Sequence[ArrayChildJob]):
     def _indices(self) -> Sequence[int] | None:
         return None
 
-    def _value(self) -> Any:
+    def _value(self) -> list[Result]:
         return self.results()
 
 
-def _with_evaluation(child: ArrayChildJob) -> ArrayChildJob:
-    child._load_evaluation()
+def _with_evaluation(child: ArrayChildJob[Result]) -> ArrayChildJob[Result]:
+    child._reader.evaluation()
     return child
 
 

@@ -3,34 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-import functools
-import getpass
 import os
-import socket
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timezone
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from remotebatch.errors import JobNotFound, ProviderError
+from remotebatch.jobs.environment import Environment
+from remotebatch.provider.recording import user_at_host
 from remotebatch.status import JobStatus, JobType
-from remotebatch.tracking.tracker import Tracker, wait_until, watching
-from remotebatch.views import text as display
+from remotebatch.tracking.tracker import Tracker
+from remotebatch.tracking.waiting import wait_until, watching
+from remotebatch.views import html, text
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from remotebatch.environment import SubmissionEnvironment
+Value = TypeVar("Value", covariant=True)
 
 
-class Job(ABC):
-    """A handle on work at a provider. It holds nothing that its id could not bring back."""
+class Job(ABC, Generic[Value]):
+    """A handle on work at a provider. It holds nothing that its id could not bring back.
+
+    It is generic in the value that awaiting it gives.
+    """
 
     type: JobType
 
-    def __init__(self, environment: SubmissionEnvironment, tracker: Tracker) -> None:
+    def __init__(self, environment: Environment, tracker: Tracker) -> None:
         self._environment = environment
         self._tracker = tracker
 
@@ -52,14 +55,14 @@ class Job(ABC):
         return self._tracker.provider.name
 
     @property
-    def environment(self) -> SubmissionEnvironment:
+    def environment(self) -> Environment:
         """The environment the job was submitted to."""
         return self._environment
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """The job settings in force, defaults included; an input file is given by its digest."""
-        return MappingProxyType(self._tracker.record.settings)
+        return MappingProxyType(self._tracker.record.settings_in_force())
 
     @property
     def submitted_at(self) -> datetime:
@@ -75,9 +78,9 @@ class Job(ABC):
 
     @property
     def status(self) -> JobStatus:
-        """Where the job stands (Wolfram: JobStatus).
+        """The job's status.
 
-        :raises ProviderError: if the provider cannot tell; that does not mean the job has failed.
+        :raises ProviderError: if the provider cannot be asked; that does not mean the job has failed.
         """
         self._tracker.refresh()
         return self._known_status()
@@ -120,19 +123,19 @@ class Job(ABC):
             raise TimeoutError(f"{self._title()} is still {self._known_status()} after {timeout} s")
         return self
 
-    def __await__(self) -> Generator[Any, None, Any]:
+    def __await__(self) -> Generator[Any, None, Value]:
         """Wait without blocking the event loop; the value is that of :meth:`result`."""
         return self._completion().__await__()
 
-    async def _completion(self) -> Any:
+    async def _completion(self) -> Value:
         loop = asyncio.get_running_loop()
         changed = asyncio.Event()
 
         def wake() -> None:
-            with suppress(RuntimeError):  # the loop has been closed: nobody waits there any more
+            with suppress(RuntimeError):  # the loop has been closed
                 loop.call_soon_threadsafe(changed.set)
 
-        with watching([self._tracker], wake):
+        with watching([self._tracker], lambda events: wake()):
             while not self._known_done():
                 if self._tracker.error is not None:
                     raise self._tracker.error
@@ -161,7 +164,7 @@ class Job(ABC):
         :returns: the job.
         """
         self._tracker.refresh()
-        indices = self._indices() or range(self._tracker.record.task_count)
+        indices = self._indices() or range(self._tracker.task_count)
         tasks = [self._tracker.task(index) for index in indices]
         failed = [task for task in tasks if task.status is JobStatus.FAILED]
         if failed:
@@ -180,14 +183,12 @@ class Job(ABC):
     # -- looks ------------------------------------------------------------------------------
 
     def __repr__(self) -> str:
-        return display.line(
-            f"{type(self).__name__} {self.name!r} {self.id} at {self.provider}", self._facts()
-        )
+        return text.line(f"{type(self).__name__} {self.name!r} {self.id} at {self.provider}", self._facts())
 
     def _repr_html_(self) -> str:
-        return display.card(f"{type(self).__name__} {self.name}", self._facts())
+        return html.card(f"{type(self).__name__} {self.name}", self._facts())
 
-    def _facts(self) -> display.Facts:
+    def _facts(self) -> text.Facts:
         facts = [("id", self.id), ("provider", self.provider)]
         asked = "status"
         try:
@@ -202,7 +203,7 @@ class Job(ABC):
             facts.append((asked, f"unknown ({error})"))
         return [*facts, ("submitted", f"{self.submitted_at:%Y-%m-%d %H:%M:%S} UTC")]
 
-    def _more_facts(self) -> display.Facts:
+    def _more_facts(self) -> text.Facts:
         """What a kind of job has to say beyond the common."""
         return []
 
@@ -226,15 +227,15 @@ class Job(ABC):
         """The tasks this object stands for; None for all of the job's."""
 
     @abstractmethod
-    def _value(self) -> Any:
+    def _value(self) -> Value:
         """What awaiting the job gives, once it has ended."""
 
     def _known_done(self) -> bool:
         return self._known_status().final
 
-    def _is(self, condition: Any) -> bool:
+    def _is(self, condition: Callable[[JobStatus], bool]) -> bool:
         try:
-            return bool(condition(self.status))
+            return condition(self.status)
         except ProviderError:
             return False
 
@@ -264,13 +265,3 @@ def _who() -> str:
 def moment(seconds: float | None) -> datetime | None:
     """Seconds since the epoch as a time (UTC)."""
     return None if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
-
-
-@functools.cache
-def user_at_host() -> str:
-    """Who and where we are, for the record of a job."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a user id without a name, as in many containers
-        user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from remotebatch.errors import JobFailed, RemoteException
-from remotebatch.provider.records import JobRecord, TaskRecord
+from remotebatch.provider import JobRecord, TaskRecord
 from remotebatch.status import FailureType, JobStatus
 from remotebatch_kernel.formats import envelope
 
@@ -169,9 +169,8 @@ class Origin:
     """Asked only where the user's exception cannot be rebuilt."""
 
 
-def origin(job: JobRecord, index: int, task: Callable[[], TaskRecord]) -> Origin:
+def origin(job: JobRecord, task_id: str, task: Callable[[], TaskRecord]) -> Origin:
     """A task of a job as the origin of an outcome."""
-    task_id = job.task_id(index)
     return Origin(job.id, task_id, f"task {task_id} in job {job.id}", task)
 
 
@@ -207,14 +206,14 @@ class RemoteTraceback(Exception):
     """Carries a remote traceback as a cause, where Python has no notes on exceptions."""
 
 
-def failed(job: JobRecord, task: TaskRecord, message: str | None = None) -> JobFailed:
+def failed(job: JobRecord, task_id: str, task: TaskRecord, message: str | None = None) -> JobFailed:
     """The error for a task that ended without a value."""
     failure = task.failure_type or FailureType.RESULT_UNAVAILABLE
-    where = f"job {job.name!r} ({job.id}), task {job.task_id(task.index)}"
+    where = f"job {job.name!r} ({job.id}), task {task_id}"
     return JobFailed(
         f"{failure}: {message or task.reason or 'no reason given'} [{where}]",
         job_id=job.id,
-        task_id=job.task_id(task.index),
+        task_id=task_id,
         failure_type=failure,
         exit_code=task.exit_code,
     )

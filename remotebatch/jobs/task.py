@@ -5,39 +5,39 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
-from remotebatch.jobs import evaluation
 from remotebatch.jobs.base import Job, moment
+from remotebatch.jobs.environment import Environment
 from remotebatch.jobs.evaluation import Evaluation
-from remotebatch.provider.base import Stream
-from remotebatch.provider.records import OutputFile, TaskRecord
+from remotebatch.jobs.result_reader import ResultReader
+from remotebatch.provider import OutputFile, Stream, TaskRecord
 from remotebatch.status import FailureType, JobStatus, JobType
-from remotebatch.tracking.tracker import Tracker, wait_until
-from remotebatch.views import text as display
+from remotebatch.tracking.tracker import Tracker
+from remotebatch.tracking.waiting import wait_until
+from remotebatch.views import text
 
 if TYPE_CHECKING:
-    from remotebatch.environment import SubmissionEnvironment
     from remotebatch.jobs.array import ArrayJob
+
+Result = TypeVar("Result", covariant=True)
 
 _FOLLOW_INTERVAL = 0.1
 
 
-class TaskJob(Job):
+class TaskJob(Job[Result]):
     """A job with one evaluation."""
 
-    def __init__(self, environment: SubmissionEnvironment, tracker: Tracker, index: int) -> None:
+    def __init__(self, environment: Environment, tracker: Tracker, index: int) -> None:
         super().__init__(environment, tracker)
         self._index = index
-        self._evaluation: Evaluation | None = None
-        self._evaluated_attempt = 0
+        self._reader = ResultReader(tracker, index)
 
     @property
     def provider_task_id(self) -> str:
         """The provider's id of the task: "10000000" for a single job (Wolfram: ProviderTaskID)."""
-        return self._tracker.record.task_id(self._index)
+        return self._tracker.provider.task_id(self._tracker.record, self._index)
 
     @property
     def status_reason(self) -> str | None:
@@ -123,9 +123,9 @@ class TaskJob(Job):
         """The record of the evaluation; None before the job has ended (Wolfram: EvaluationData)."""
         if not self.status.final:
             return None
-        return self._load_evaluation()
+        return self._reader.evaluation()
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> Result:
         """Wait for the job and return its value (Wolfram: EvaluationResult).
 
         A child that spans several elements returns the list of their values.
@@ -138,31 +138,17 @@ class TaskJob(Job):
         error = self.exception(timeout)
         if error is not None:
             raise error
-        return self._load_evaluation().result
+        value: Result = self._reader.evaluation().result
+        return value
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         """Wait for the job and return what :meth:`result` would raise, None where that is nothing."""
         self.wait(timeout)
-        loaded = self._load_evaluation()
-        for outcome in loaded.outcomes:
-            if outcome[0] == "error":
-                return self._rebuild(outcome)
-        return None if loaded.success else self._failed(loaded)
+        return self._reader.exception()
 
     def outcomes(self) -> list[Any]:
         """For a job that has ended: value or exception of each element of its span."""
-        loaded, record = self._load_evaluation(), self._tracker.record
-        if not loaded.outcomes or (record.function is None and not loaded.success):
-            return [self._failed(loaded) for _ in record.span(self._index)]
-        results: list[Any] = []
-        for outcome in loaded.outcomes:
-            if outcome[0] == "value":
-                results.append(outcome[1])
-            elif outcome[0] == "error":
-                results.append(self._rebuild(outcome))
-            else:  # missing
-                results.append(self._failed(loaded))
-        return results
+        return self._reader.outcomes()
 
     def save_result(self, to: str | Path, timeout: float | None = None) -> Path:
         """Wait for the job and copy its result to a local file, without holding it in memory.
@@ -180,7 +166,7 @@ class TaskJob(Job):
         target.parent.mkdir(parents=True, exist_ok=True)
         part = target.with_name(f".{target.name}.{uuid.uuid4().hex}.part")
         try:
-            self._copy_result(part)
+            self._reader.copy_to(part)
             part.replace(target)
         finally:
             part.unlink(missing_ok=True)
@@ -233,10 +219,10 @@ class TaskJob(Job):
 
     # -- within -----------------------------------------------------------------------------
 
-    def _more_facts(self) -> display.Facts:
+    def _more_facts(self) -> text.Facts:
         task = self._known_task()
         attempts = task.attempts if task.attempts > 1 else 0
-        return display.more_than_none(attempts=attempts, requeues=task.requeues)
+        return text.more_than_none(attempts=attempts, requeues=task.requeues)
 
     def _known_task(self) -> TaskRecord:
         return self._tracker.task(self._index)
@@ -254,7 +240,7 @@ class TaskJob(Job):
     def _indices(self) -> Sequence[int] | None:
         return [self._index]
 
-    def _value(self) -> Any:
+    def _value(self) -> Result:
         return self.result()
 
     def _stream(self, stream: Stream, raw: bool) -> str | bytes:
@@ -268,118 +254,13 @@ class TaskJob(Job):
         self._tracker.refresh()
         return self._tracker.explained(self._index)
 
-    def _load_evaluation(self) -> Evaluation:
-        attempt = self._known_task().attempts
-        if self._evaluation is None or self._evaluated_attempt != attempt:
-            self._evaluation, self._evaluated_attempt = self._read_evaluation(), attempt
-        return self._evaluation
 
-    def _take_result(self, data: bytes | OSError, together: Sequence[int]) -> None:
-        """Take in the result object, which was read with those of other tasks.
-
-        :param together: the tasks to be explained with this one, should it need that.
-        """
-        task = self._known_task()
-        if task.status.final:  # else it was given another attempt meanwhile
-            loaded = self._evaluate(data, together)
-            if not loaded.success and not any(outcome[0] == "error" for outcome in loaded.outcomes):
-                self._tracker.explained(self._index, together)
-            self._evaluation, self._evaluated_attempt = loaded, task.attempts
-
-    def _read_evaluation(self) -> Evaluation:
-        if self._tracker.record.function is None:
-            return self._command_evaluation()
-        try:
-            data: bytes | OSError = self._read_result()
-        except OSError as error:
-            data = error
-        return self._evaluate(data, [self._index])
-
-    def _command_evaluation(self) -> Evaluation:
-        argv = self._tracker.provider.read_command(self._tracker.record, self._index)
-        task = self._tracker.explained(self._index)
-        return evaluation.of_command(argv, task, self.log(raw=True), self.error_log(raw=True))
-
-    def _evaluate(self, data: bytes | OSError, together: Sequence[int]) -> Evaluation:
-        try:
-            loaded = self._unpack(data)
-        except FileNotFoundError:
-            return self._no_result(
-                "the job ended well, but its result is not stored where it should be", together
-            )
-        except (OSError, evaluation.CorruptResult) as error:
-            return _no_value(FailureType.RESULT_UNAVAILABLE, str(error))
-        if loaded.success != (self._known_status() is JobStatus.SUCCEEDED):
-            # ended by something else at the last moment: what the platform saw is what counts
-            return self._no_result(loaded.message, together)
-        return loaded
-
-    def _unpack(self, data: bytes | OSError) -> Evaluation:
-        if isinstance(data, OSError):
-            raise data
-        try:
-            return evaluation.unpack(data)
-        except evaluation.DamagedResult:  # on its way, it may be
-            return evaluation.unpack(self._read_result())
-
-    def _read_result(self) -> bytes:
-        return self._tracker.provider.read_result(self._tracker.record, self._index)
-
-    def _copy_result(self, to: Path) -> None:
-        """Copy the result object to a file, or raise why there is none."""
-        if self._tracker.record.function is None:
-            to.write_bytes(evaluation.pack(self._load_evaluation()))
-            return
-        try:
-            succeeded = self._copy_whole(to)
-        except FileNotFoundError as error:
-            raise self._failed(self._evaluate(error, [self._index])) from None
-        except evaluation.DamagedResult as error:
-            raise self._failed(_no_value(FailureType.RESULT_UNAVAILABLE, str(error))) from error
-        if succeeded != (self._known_status() is JobStatus.SUCCEEDED):
-            raise self._failed(self._no_result("", [self._index]))
-
-    def _copy_whole(self, to: Path) -> bool:
-        save = partial(self._tracker.provider.save_result, self._tracker.record, self._index, to)
-        save()
-        try:
-            return evaluation.succeeded_in(to)
-        except evaluation.DamagedResult:  # on its way, it may be
-            save()
-            return evaluation.succeeded_in(to)
-
-    def _no_result(self, otherwise: str, together: Sequence[int]) -> Evaluation:
-        """The evaluation of a task that stored no result, or one that does not count."""
-        task = self._tracker.explained(self._index, together)
-        return _no_value(task.failure_type, task.reason or otherwise)
-
-    def _rebuild(self, outcome: tuple[Any, ...]) -> BaseException:
-        explained = partial(self._tracker.explained, self._index)
-        return evaluation.rebuild(outcome, evaluation.origin(self._tracker.record, self._index, explained))
-
-    def _failed(self, loaded: Evaluation) -> Exception:
-        record, task = self._tracker.record, self._tracker.explained(self._index)
-        if task.failure_type is None:  # ended well, but what it stored cannot be had
-            return evaluation.failed(record, task, loaded.message)
-        told = [task.reason or loaded.message]
-        if record.function is None:
-            stderr = loaded.outcomes[0][1].stderr if loaded.outcomes else self.error_log()
-            told += stderr.rstrip().splitlines()[-5:]
-        return evaluation.failed(record, task, "\n".join(told))
-
-
-def _no_value(failure_type: FailureType | None, message: str) -> Evaluation:
-    return Evaluation(
-        success=False, failure_type=failure_type or FailureType.RESULT_UNAVAILABLE, message=message
-    )
-
-
-class SingleJob(TaskJob):
+class SingleJob(TaskJob[Result]):
     """One call of one function (Wolfram: a job object of type Single)."""
 
     type = JobType.SINGLE
 
-    def __init__(self, environment: SubmissionEnvironment, tracker: Tracker) -> None:
+    def __init__(self, environment: Environment, tracker: Tracker) -> None:
         super().__init__(environment, tracker, 0)
 
     @property
@@ -392,12 +273,12 @@ class SingleJob(TaskJob):
         self._delete()
 
 
-class ArrayChildJob(TaskJob):
+class ArrayChildJob(TaskJob[Result]):
     """One task of an array job (Wolfram: a job object of type ArrayChild)."""
 
     type = JobType.ARRAY_CHILD
 
-    def __init__(self, parent: ArrayJob, index: int) -> None:
+    def __init__(self, parent: ArrayJob[Result], index: int) -> None:
         super().__init__(parent.environment, parent._tracker, index)
         self.parent = parent
 

@@ -5,24 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from remotebatch.errors import InvalidSetting
 from remotebatch.jobs.base import Job
-from remotebatch.tracking.tracker import wait_until
+from remotebatch.tracking.waiting import wait_until
 
-AnyJob = TypeVar("AnyJob", bound=Job)
+AnyJob = TypeVar("AnyJob", bound=Job[Any])
 
 
 class DoneAndNotDone(NamedTuple):
     """What :func:`wait` returns."""
 
-    done: set[Job]
-    not_done: set[Job]
+    done: set[Job[Any]]
+    not_done: set[Job[Any]]
 
 
 def wait(
-    jobs: Iterable[Job], timeout: float | None = None, return_when: str = ALL_COMPLETED
+    jobs: Iterable[Job[Any]], timeout: float | None = None, return_when: str = ALL_COMPLETED
 ) -> DoneAndNotDone:
     """Wait for jobs to end, well or badly.
 

@@ -1,94 +1,31 @@
-"""What a provider is: the contract between job objects and a place where tasks run.
-
-A provider is a subclass of :class:`Provider`, found by its name through the entry-point group
-``remotebatch.providers``. :mod:`remotebatch.testing` has the tests that every provider must pass.
-"""
+"""The contract between job objects and a place where tasks run."""
 
 from __future__ import annotations
 
-import functools
-import os
-import select
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import entry_points
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
-from weakref import WeakValueDictionary
+from typing import Any, ClassVar, Literal
 
-from remotebatch.errors import InvalidSetting, ProviderError
-from remotebatch.packing.submission import FunctionObject, Inputs
-from remotebatch.provider import plugins
-from remotebatch.provider.records import Changes, Counts, JobListing, JobRecord, OutputFile, TaskRecord
+from remotebatch.pools import PoolManager
+from remotebatch.provider.records import Changes, JobListing, JobRecord, OutputFile, TaskRecord
+from remotebatch.provider.submission import Submission
+from remotebatch.provider.wake import Wake
 from remotebatch.settings import JobSettings
-from remotebatch.status import JobType
-
-if TYPE_CHECKING:
-    from remotebatch.tracking.tracker import Monitor, Tracker
+from remotebatch.status import Counts
 
 Stream = Literal["stdout", "stderr"]
-
-GROUP = "remotebatch.providers"
-
-
-@dataclass(frozen=True)
-class Submission:
-    """A job to be: everything packed and checked, nothing stored yet."""
-
-    id: str
-    type: JobType
-    name: str
-    settings: JobSettings
-    inputs: Inputs
-    """The elements; for commands, their argument lists."""
-    chunksize: int
-    function: FunctionObject | None
-    """None where the elements are commands."""
-
-
-class Wake:
-    """Ends a provider's wait early, from another thread; it can be waited for with ``select``."""
-
-    def __init__(self) -> None:
-        self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-
-    def fileno(self) -> int:
-        """The descriptor that becomes readable."""
-        return self._read
-
-    def set(self) -> None:
-        """End the wait that is under way, or the next one."""
-        try:
-            os.write(self._write, b"\0")
-        except BlockingIOError:
-            pass  # full of wakes already
-
-    def clear(self) -> None:
-        """Forget all wakes so far."""
-        try:
-            os.read(self._read, 65536)
-        except BlockingIOError:
-            pass
-
-    def wait(self, timeout: float) -> bool:
-        """Sleep, at most ``timeout`` seconds; tell whether it was ended early."""
-        poll = select.poll()
-        poll.register(self, select.POLLIN)
-        return bool(poll.poll(timeout * 1000))
-
-    def close(self) -> None:
-        """Give the descriptors back."""
-        os.close(self._read)
-        os.close(self._write)
 
 
 class Provider(ABC):
     """A place where jobs run.
 
-    Every method may raise :class:`~remotebatch.ProviderError`; ``ProviderUnavailable`` where the
-    same call may succeed later. Methods that take a job may raise ``JobNotFound``. They are called
-    from several threads at once.
+    The abstract members are the core that every provider has. What only some can do is an optional
+    capability: a property that returns an object of its own, or None (the default).
+
+    Every method may raise :class:`~remotebatch.ProviderError`, and ``ProviderUnavailable`` where the same
+    call may succeed later. Methods that take a job may raise ``JobNotFound``. They are called from several
+    threads at once.
     """
 
     name: ClassVar[str]
@@ -96,17 +33,18 @@ class Provider(ABC):
     refresh_interval: ClassVar[float] = 0.0
     """Seconds for which a status that was just read may be shown again without a query."""
 
-    monitor: Monitor | None = None
-    """Set by :mod:`remotebatch.tracking.tracker`, which polls each provider from one place."""
+    # -- optional capabilities --------------------------------------------------------------
 
-    @functools.cached_property
-    def trackers(self) -> WeakValueDictionary[str, Tracker]:
-        """Likewise: what is known of each job that somebody has a handle on."""
-        return WeakValueDictionary()
+    @property
+    def pools(self) -> PoolManager | None:
+        """The pools that jobs run on; None for a provider without pools."""
+        return None
+
+    # -- the core ---------------------------------------------------------------------------
 
     @abstractmethod
     def __init__(self, **properties: Any) -> None:
-        """Check the environment's properties; reach for nothing yet that costs time or money."""
+        """Check the environment's properties; connect to nothing that costs time or money yet."""
 
     @property
     @abstractmethod
@@ -123,24 +61,37 @@ class Provider(ABC):
 
     @abstractmethod
     def jobs(self) -> list[JobListing]:
-        """Single and Array jobs, newest first; the cost must not grow with the number of their tasks."""
+        """Single and Array jobs, newest first; the cost must not grow with the number of their tasks.
+
+        A job whose record this version cannot read is left out with a Python warning that names it.
+        """
 
     @abstractmethod
     def job(self, job_id: str) -> JobRecord:
-        """The job of that id, whoever submitted it."""
+        """The job of that id, whatever process submitted it.
+
+        :raises UnreadableRecord: if a newer version of remotebatch recorded it.
+        """
+
+    @abstractmethod
+    def task_id(self, job: JobRecord, index: int) -> str:
+        """The provider's own id of a task."""
 
     @abstractmethod
     def counts(self, job: JobRecord) -> Counts:
         """How many tasks are in each status; the cost must not grow with their number."""
 
     @abstractmethod
-    def poll(self, cursors: Mapping[str, str], timeout: float, wake: Wake) -> dict[str, Changes]:
-        """Tell what has changed in some jobs.
+    def poll(
+        self, cursors: Mapping[str, str], timeout: float = 0.0, wake: Wake | None = None
+    ) -> dict[str, Changes]:
+        """Report what has changed in some jobs.
 
         :param cursors: job id → cursor of the last change that is known, ``""`` for none.
         :param timeout: how long to wait, in seconds, for something to change.
         :param wake: ends the wait early.
-        :returns: only the jobs that changed; a job that is gone is reported by ``JobNotFound``.
+        :returns: only the jobs that changed.
+        :raises JobNotFound: if one of the jobs is gone.
         """
 
     def explain(self, job: JobRecord, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
@@ -149,7 +100,7 @@ class Provider(ABC):
         That is the failure type, the exit code and the reason. A failed task is unexplained while it has
         no failure type; here it gets one. By default a poll leaves nothing out.
 
-        :param tasks: unexplained ones of the job.
+        :param tasks: unexplained tasks of the job.
         :returns: the same tasks, explained.
         """
         return list(tasks)
@@ -162,7 +113,7 @@ class Provider(ABC):
         """
 
     def read_results(self, job: JobRecord, indices: Iterable[int]) -> Iterator[tuple[int, bytes | OSError]]:
-        """The result objects of several tasks, in the order asked, read ahead within bounded memory.
+        """The result objects of several tasks, in the order given, read ahead within bounded memory.
 
         Closing the iterator ends the reading.
 
@@ -210,31 +161,8 @@ class Provider(ABC):
     def delete(self, job: JobRecord) -> None:
         """End the job and remove all that is stored of it."""
 
-    @property
-    def pool(self) -> Any:
-        """What manages the pool that jobs run on.
-
-        :raises ProviderError: if the provider has no pools.
-        """
-        raise ProviderError(f"the {self.name} provider has no pools to manage")
+    def forget(self, job_ids: Iterable[str]) -> None:  # noqa: B027 - most providers keep nothing
+        """Drop what is kept in memory of jobs that no job object of this process stands for any more."""
 
     def close(self) -> None:  # noqa: B027 - a provider without connections has nothing to close
-        """Give up connections; the next call makes new ones."""
-
-
-def provider_names() -> list[str]:
-    """Names of the installed providers."""
-    return sorted(point.name for point in entry_points(group=GROUP))
-
-
-def provider_class(name: str) -> Callable[..., Provider]:
-    """Find an installed provider by its name.
-
-    :raises InvalidSetting: naming the installed ones.
-    :raises ProviderError: saying what to install, if a package that it needs is missing.
-    """
-    point = plugins.find(GROUP, name)
-    if point is not None:
-        found: type[Provider] = plugins.load(point)
-        return found
-    raise InvalidSetting(f"no provider {name!r} is installed; installed are: {', '.join(provider_names())}")
+        """Close connections; the next call opens new ones."""

@@ -5,12 +5,23 @@ from __future__ import annotations
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from remotebatch.errors import ProviderError
+from remotebatch.errors import InvalidSetting, ProviderError
+from remotebatch.provider.base import Provider
+
+PROVIDERS = "remotebatch.providers"
+"""Entry-point group of the providers: each names a subclass of :class:`~remotebatch.provider.Provider`."""
+COMMANDS = "remotebatch.commands"
+"""Entry-point group of the commands that providers add: each names a click command."""
+
+
+def points(group: str) -> list[EntryPoint]:
+    """All entry points of a group, by name."""
+    return sorted(entry_points(group=group), key=lambda point: point.name)
 
 
 def find(group: str, name: str) -> EntryPoint | None:
     """The entry point of that name, if there is one."""
-    return next((point for point in entry_points(group=group) if point.name == name), None)
+    return next((point for point in points(group) if point.name == name), None)
 
 
 def load(point: EntryPoint) -> Any:
@@ -32,3 +43,23 @@ def missing(point: EntryPoint, error: ModuleNotFoundError) -> ProviderError:
         f"{point.name} needs the module {error.name!r}, which is not installed: "
         f"pip install '{package}{extras}'"
     )
+
+
+def provider_names() -> list[str]:
+    """Names of the installed providers."""
+    return sorted(point.name for point in points(PROVIDERS))
+
+
+def provider_class(name: str) -> type[Provider]:
+    """Find an installed provider by its name.
+
+    :raises InvalidSetting: naming the installed ones.
+    :raises ProviderError: saying what to install, if a package that it needs is missing.
+    """
+    point = find(PROVIDERS, name)
+    if point is None:
+        raise InvalidSetting(
+            f"no provider {name!r} is installed; installed are: {', '.join(provider_names())}"
+        )
+    found: type[Provider] = load(point)
+    return found

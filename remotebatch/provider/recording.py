@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import getpass
 import os
+import socket
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,10 +14,10 @@ from typing import Any
 
 import msgspec
 
-from remotebatch.jobs.base import user_at_host
 from remotebatch.packing.kernel_archive import kernel_digest
-from remotebatch.provider.base import Submission
 from remotebatch.provider.records import JobRecord
+from remotebatch.provider.submission import Submission
+from remotebatch.settings import JobSettings
 
 
 def record_of(
@@ -23,16 +26,11 @@ def record_of(
     """The record of a job that is about to be stored.
 
     :param put_file: stores an input file's content and returns its digest.
-    :param more: further fields of the record; ``settings`` among them are added to the submission's own.
+    :param more: further fields of the record; ``settings`` replaces the submission's own.
     :raises OSError: if an input file cannot be read.
     """
-    settings = submission.settings
-    plain = msgspec.to_builtins(settings, builtin_types=(bytes, timedelta), enc_hook=os.fspath)
-    plain = {
-        name: value.total_seconds() if isinstance(value, timedelta) else value
-        for name, value in plain.items()
-    }
-    plain["input_files"] = {
+    settings: JobSettings = more.pop("settings", submission.settings)
+    files = {
         name: put_file(source if isinstance(source, bytes) else Path(source))
         for name, source in settings.input_files.items()
     }
@@ -43,10 +41,33 @@ def record_of(
         type=submission.type,
         submitted_at=time.time(),
         submitted_by=user_at_host(),
-        settings=plain | more.pop("settings", {}),
+        settings=_plain(settings),
+        input_files=files,
         element_count=submission.inputs.count,
         chunksize=submission.chunksize,
         function=submission.function.digest if submission.function else None,
         kernel=kernel_digest(),
         **more,
     )
+
+
+@functools.cache
+def user_at_host() -> str:
+    """The user and host of this process, for the record of a job."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name, as in many containers
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def _plain(settings: JobSettings) -> JobSettings:
+    """The settings as they are stored: no input files, durations in seconds, paths as text."""
+    changes: dict[str, Any] = {"input_files": {}}
+    for name in settings.__struct_fields__:
+        value = getattr(settings, name)
+        if isinstance(value, timedelta):
+            changes[name] = value.total_seconds()
+        elif isinstance(value, os.PathLike):
+            changes[name] = os.fspath(value)
+    return msgspec.structs.replace(settings, **changes)

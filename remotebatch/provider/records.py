@@ -1,15 +1,27 @@
-"""What a provider stores and tells of a job: plain data, the same for every provider."""
+"""What a provider stores and reports of a job: plain data, the same for every provider.
+
+A job's record is stored with a version. A record of an earlier version is read with defaults for what it
+lacks. One of a later version is refused in words, for that job alone.
+"""
 
 from __future__ import annotations
 
+import enum
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from remotebatch.status import FailureType, JobStatus, JobType
+from remotebatch.errors import ProviderError
+from remotebatch.settings import JobSettings
+from remotebatch.status import Counts, FailureType, JobStatus, JobType
 
-SINGLE_TASK_ID = 10_000_000
-"""Task id of a single job; an array's children follow from the next one (Wolfram's AzureBatch)."""
+RECORD_VERSION = 2
+"""Version of the records that are written here: to be raised when a record changes its meaning."""
+
+
+class UnreadableRecord(ProviderError):
+    """A job's record cannot be read by this version of remotebatch. The job itself is not affected."""
 
 
 class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,8 +36,10 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Seconds since the epoch."""
     submitted_by: str
     """``user@host``."""
-    settings: dict[str, Any]
-    """The provider's job settings in plain types; an input file's content is given by its digest."""
+    settings: JobSettings
+    """The provider's settings in force, without input files; durations are seconds."""
+    input_files: dict[str, str] = {}
+    """Name in the working directory → digest of the content."""
     element_count: int
     """Elements mapped over; 1 for a single job."""
     chunksize: int = 1
@@ -40,28 +54,92 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The submitter's interpreter, where the provider uses it."""
     preload: list[str] = []
     """Installed modules that the function's pickle imports."""
+    integrity_key: str | None = None
+    """Key by which the job's tasks authenticate what they store, where the provider uses one."""
+    objects: list[str] = []
+    """Further stored objects that the job needs, by their digests."""
+    version: int = RECORD_VERSION
 
     @property
     def task_count(self) -> int:
-        """Children of an array; 1 for a single job."""
+        """Children at the time of submission; 1 for a single job. A job that grows reports its changes."""
         return -(-self.element_count // self.chunksize)
-
-    def task_id(self, index: int) -> str:
-        """The provider's id for the task of that index."""
-        return str(SINGLE_TASK_ID + index + (self.type is JobType.ARRAY))
-
-    def index_of(self, task_id: str) -> int:
-        """The index of the task that has that id at the provider."""
-        return int(task_id) - SINGLE_TASK_ID - (self.type is JobType.ARRAY)
 
     def span(self, index: int) -> range:
         """Indices of the elements that a task evaluates."""
         first = index * self.chunksize
         return range(first, min(first + self.chunksize, self.element_count))
 
+    def settings_in_force(self) -> dict[str, Any]:
+        """All settings in plain types, defaults included; an input file is given by its digest."""
+        plain: dict[str, Any] = msgspec.to_builtins(self.settings)
+        return plain | {"input_files": dict(self.input_files)}
+
+
+def encode_record(record: JobRecord) -> bytes:
+    """A record as JSON."""
+    return msgspec.json.encode(record)
+
+
+def decode_record(data: bytes | str, settings_type: type[JobSettings]) -> JobRecord:
+    """A record from JSON, whatever version wrote it.
+
+    :param settings_type: the provider's settings.
+    :raises UnreadableRecord: if a later version wrote it, or if it is damaged.
+    """
+    try:
+        plain = msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise UnreadableRecord(f"a job's record is damaged: {error}") from error
+    return record_from_plain(plain, settings_type)
+
+
+def record_from_plain(plain: Any, settings_type: type[JobSettings]) -> JobRecord:
+    """A record from plain types, as :func:`decode_record` reads it.
+
+    :raises UnreadableRecord: likewise.
+    """
+    if not isinstance(plain, Mapping):
+        raise UnreadableRecord(f"a job's record is damaged: it is a {type(plain).__name__}")
+    fields = dict(plain)
+    job = f"job {fields.get('id', '(without an id)')}"
+    version = fields.get("version", 1)
+    if not isinstance(version, int) or version > RECORD_VERSION:
+        raise UnreadableRecord(
+            f"{job} was recorded by a newer version of remotebatch (record version {version}, this one "
+            f"reads up to {RECORD_VERSION}): upgrade remotebatch to use it"
+        )
+    try:
+        if version == 1:
+            fields = _from_version_1(fields)
+        settings = msgspec.convert(fields.pop("settings"), settings_type)
+        header = msgspec.convert({**fields, "settings": {}, "version": RECORD_VERSION}, JobRecord)
+        return msgspec.structs.replace(header, settings=settings)
+    except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise UnreadableRecord(
+            f"the record of {job} cannot be read: {error}; a newer version of remotebatch may have written it"
+        ) from error
+
+
+def _from_version_1(fields: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 had the digests of input files among its settings, and no version."""
+    settings = dict(fields["settings"])
+    return {**fields, "input_files": settings.pop("input_files", {}), "settings": settings}
+
+
+class TaskRole(enum.Enum):
+    """What a task does for its job. A job's length, counts and results are those of its children."""
+
+    CHILD = "child"
+    """Evaluates the user's function."""
+    COMBINE = "combine"
+    """Combines results of children."""
+    ENGINE = "engine"
+    """Serves calls of a session."""
+
 
 class TaskRecord(msgspec.Struct, frozen=True, array_like=True):
-    """Where one task stands. Times are seconds since the epoch.
+    """The state of one task. Times are seconds since the epoch.
 
     A failed task without a failure type is unexplained: see :meth:`Provider.explain`.
     """
@@ -74,9 +152,10 @@ class TaskRecord(msgspec.Struct, frozen=True, array_like=True):
     attempts: int = 1
     """Number of the current attempt, from 1; retries count, re-queues do not."""
     requeues: int = 0
-    """How often it was put back in the queue because what ran it went away."""
+    """How often it was requeued because what ran it went away."""
     started_at: float | None = None
     ended_at: float | None = None
+    role: TaskRole = TaskRole.CHILD
 
     @property
     def unexplained(self) -> bool:
@@ -84,32 +163,17 @@ class TaskRecord(msgspec.Struct, frozen=True, array_like=True):
         return self.status is JobStatus.FAILED and self.failure_type is None
 
 
-class Counts(msgspec.Struct, frozen=True):
-    """How many tasks of a job are in each status."""
-
-    active: int = 0
-    running: int = 0
-    succeeded: int = 0
-    failed: int = 0
-
-    @property
-    def total(self) -> int:
-        """All tasks."""
-        return self.active + self.running + self.succeeded + self.failed
-
-    @property
-    def finished(self) -> int:
-        """Tasks that have ended, well or badly."""
-        return self.succeeded + self.failed
-
-
 class Changes(msgspec.Struct, frozen=True):
-    """What has become of a job's tasks since a cursor."""
+    """What has changed in a job since a cursor."""
 
     cursor: str
     """To be handed in with the next query."""
     tasks: list[TaskRecord]
-    """Every task that changed, as it stands now."""
+    """Every task that changed, in its present state."""
+    task_count: int | None = None
+    """Children that the job has now; None for as many as it was submitted with."""
+    closed: bool = True
+    """Whether it gets no further children."""
 
 
 class JobListing(msgspec.Struct, frozen=True):

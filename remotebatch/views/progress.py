@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import html
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from remotebatch.provider.records import Counts
-from remotebatch.tracking.tracker import wait_until
-
-if TYPE_CHECKING:
-    from remotebatch.jobs.array import ArrayJob
+from remotebatch.status import Counts
+from remotebatch.views.html import bar
+from remotebatch.views.terminal import in_notebook, in_terminal
+from remotebatch.views.text import progress_words
 
 _INTERVAL = 0.2
 
+Wait = Callable[[float | None], bool]
+"""Waits at most so many seconds, without limit for None; returns whether the array has completed."""
 
-def show(job: ArrayJob) -> None:
-    """Show the bar until the array has completed; where nobody watches, only how it ended."""
-    if _in_notebook():
-        _in_a_notebook(job)
-    elif sys.stderr.isatty():
-        _in_a_terminal(job)
+
+def show(name: str, total: int, wait: Wait, counts: Callable[[], Counts]) -> None:
+    """Show the bar until the array has completed; without a terminal or notebook, only how it ended."""
+    if in_notebook():
+        _in_a_notebook(name, wait, counts)
+    elif in_terminal(sys.stderr):
+        _in_a_terminal(name, total, wait, counts)
     else:
-        job.wait()
-        print(f"{job.name}: {_words(job.counts)}", file=sys.stderr)
+        wait(None)
+        print(f"{name}: {progress_words(counts())}", file=sys.stderr)
 
 
-def _in_a_terminal(job: ArrayJob) -> None:
+def _in_a_terminal(name: str, total: int, wait: Wait, counts: Callable[[], Counts]) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -39,41 +40,22 @@ def _in_a_terminal(job: ArrayJob) -> None:
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        bar = progress.add_task(job.name, total=len(job), words="")
-        _follow(job, lambda counts: progress.update(bar, completed=counts.finished, words=_words(counts)))
+        row = progress.add_task(name, total=total, words="")
+
+        def update(found: Counts) -> None:
+            progress.update(row, completed=found.finished, words=progress_words(found))
+
+        _follow(wait, counts, update)
 
 
-def _in_a_notebook(job: ArrayJob) -> None:
+def _in_a_notebook(name: str, wait: Wait, counts: Callable[[], Counts]) -> None:
     from IPython.display import HTML, display
 
-    handle = display(HTML(_bar(job, job.counts)), display_id=True)
-    _follow(job, lambda counts: handle.update(HTML(_bar(job, counts))))
+    handle = display(HTML(bar(name, counts())), display_id=True)
+    _follow(wait, counts, lambda found: handle.update(HTML(bar(name, found))))
 
 
-def _follow(job: ArrayJob, show_counts: Callable[[Counts], Any]) -> None:
-    while not wait_until([job._tracker], job._known_done, _INTERVAL):
-        show_counts(job.counts)
-    show_counts(job.counts)
-
-
-def _words(counts: Counts) -> str:
-    parts = {"running": counts.running, "succeeded": counts.succeeded, "failed": counts.failed}
-    return ", ".join(f"{number} {word}" for word, number in parts.items() if number) or "waiting"
-
-
-def _bar(job: ArrayJob, counts: Counts) -> str:
-    def part(number: int, colour: str) -> str:
-        return f'<div style="width:{100 * number / max(1, counts.total):.2f}%;background:{colour}"></div>'
-
-    return (
-        f"<div><b>{html.escape(job.name)}</b> {counts.finished}/{counts.total} {_words(counts)}"
-        '<div style="display:flex;height:12px;max-width:480px;background:#8883;border-radius:6px;'
-        f'overflow:hidden">{part(counts.succeeded, "#1a7f37")}{part(counts.failed, "#c62828")}'
-        f"{part(counts.running, '#0b62b8')}</div></div>"
-    )
-
-
-def _in_notebook() -> bool:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    return shell is not None and type(shell).__name__ == "ZMQInteractiveShell"
+def _follow(wait: Wait, counts: Callable[[], Counts], update: Callable[[Counts], Any]) -> None:
+    while not wait(_INTERVAL):
+        update(counts())
+    update(counts())

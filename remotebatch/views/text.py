@@ -1,21 +1,13 @@
-"""How job objects look in a shell and in a notebook."""
+"""Job objects in a line of text."""
 
 from __future__ import annotations
 
-import html
+from remotebatch.status import Counts
 
 Facts = list[tuple[str, str]]
 """Labels and values, in the order in which they are shown."""
 
 _IN_A_LINE = ("status", "children", "attempts", "retries", "requeues", "reason")
-_COLOURS = {
-    "Active": "#8a6d00",
-    "Running": "#0b62b8",
-    "Succeeded": "#1a7f37",
-    "Completed": "#1a7f37",
-    "Failed": "#c62828",
-    "unknown": "#666666",
-}
 
 
 def line(title: str, facts: Facts) -> str:
@@ -29,18 +21,7 @@ def more_than_none(**numbers: int) -> Facts:
     return [(label, str(number)) for label, number in numbers.items() if number]
 
 
-def card(title: str, facts: Facts) -> str:
-    """A small table for a notebook."""
-    rows = []
-    for label, value in facts:
-        style = ""
-        if label == "status":
-            style = f' style="color:{_COLOURS[value.split()[0]]};font-weight:600"'
-        rows.append(
-            f'<tr><th style="text-align:left">{label}</th>'
-            f'<td style="text-align:left"{style}>{html.escape(value)}</td></tr>'
-        )
-    return (
-        '<div style="display:inline-block;border:1px solid #8884;border-radius:6px;padding:.5em 1em">'
-        f"<b>{html.escape(title)}</b><table>{''.join(rows)}</table></div>"
-    )
+def progress_words(counts: Counts) -> str:
+    """How far an array is: "3 running, 5 succeeded"."""
+    parts = {"running": counts.running, "succeeded": counts.succeeded, "failed": counts.failed}
+    return ", ".join(f"{number} {word}" for word, number in parts.items() if number) or "waiting"

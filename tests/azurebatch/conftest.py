@@ -73,7 +73,7 @@ def env(account: Emulator, matching_image: str) -> Iterator[SubmissionEnvironmen
     """An environment on the shared pool."""
     environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     yield environment.options(container_image=matching_image)
-    environment._provider.close()
+    environment.close()
 
 
 @pytest.fixture(scope="session")
@@ -97,4 +97,4 @@ def processes(
         monkeypatch.setenv(name, value)
     environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     yield environment
-    environment._provider.close()
+    environment.close()

@@ -14,7 +14,7 @@ from azure.storage.blob import BlobServiceClient
 
 from azurebatch_emulator import Emulator
 from remotebatch.errors import ProviderError
-from remotebatch.provider.records import JobRecord
+from remotebatch.provider import JobRecord
 from remotebatch.status import JobType
 from remotebatch_azurebatch.batch import metadata
 from remotebatch_azurebatch.batch.parts import part_of

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from remotebatch import FailureType, JobStatus, JobType
-from remotebatch.provider.records import JobRecord, TaskRecord
+from remotebatch.provider import JobRecord, TaskRecord
 from remotebatch_azurebatch.tracking import outcome, watch
 
 NOW = "2026-01-01T00:00:10.1234567Z"

@@ -30,7 +30,7 @@ def two_pools(
         wait_for_nodes(client, OTHER, 1)
     environment = SubmissionEnvironment("AzureBatch", pool_id=[POOL, OTHER])
     yield environment
-    environment._provider.close()
+    environment.close()
 
 
 def where(_: int) -> str:
@@ -64,7 +64,7 @@ def test_all_of_it_is_aborted_and_deleted(two_pools: SubmissionEnvironment) -> N
     assert {str(child.failure_type) for child in array} == {"Aborted"}
     assert "aborted by remotebatch" in str(array[3].status_reason)
     array.delete()
-    provider = two_pools._provider
+    provider = two_pools._client.provider
     left = provider._client.list_jobs(filter=f"startswith(id,'{array.provider_job_id}')")  # type: ignore[attr-defined]
     assert [job.id for job in left if str(job.state) != "BatchJobState.DELETING"] == []
 
@@ -86,7 +86,7 @@ def test_what_failed_is_added_once_more_where_it_was(two_pools: SubmissionEnviro
     assert attached.wait(TIMEOUT).child_statuses == array.child_statuses
     assert [child.attempts for child in attached] == [1, 3, 1, 3]
     assert isinstance(attached[3].exception(), ValueError)
-    elsewhere._provider.close()
+    elsewhere.close()
 
 
 def test_another_process_may_retry(processes: SubmissionEnvironment) -> None:
@@ -96,7 +96,7 @@ def test_another_process_may_retry(processes: SubmissionEnvironment) -> None:
     array = processes.map_submit(fail, range(2)).wait(TIMEOUT)
     elsewhere = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     elsewhere.job(array.id).retry().wait(TIMEOUT)
-    elsewhere._provider.close()
+    elsewhere.close()
     assert processes.job(array.id) == array
     assert [child.attempts for child in array.wait(TIMEOUT)] == [2, 2]
 

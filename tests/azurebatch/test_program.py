@@ -9,7 +9,7 @@ import zipfile
 import pytest
 
 from remotebatch import JobFailed, SubmissionEnvironment
-from remotebatch.packing.submission import pack_function
+from remotebatch.packing.functions import pack_function
 from remotebatch_azurebatch.submission.program import pack_program
 
 TIMEOUT = 60.0

@@ -37,7 +37,7 @@ def full(one_job_only: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Su
     monkeypatch.setattr(azurejobs, "_QUOTA_PAUSE", 0.1)
     environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     yield environment
-    environment._provider.close()
+    environment.close()
 
 
 def test_a_job_waits_for_its_turn_and_says_so(
@@ -71,5 +71,5 @@ def test_or_is_refused_if_told_to_be(full: SubmissionEnvironment) -> None:
 
 
 def containers(environment: SubmissionEnvironment) -> list[str]:
-    client = environment._provider._store.client  # type: ignore[attr-defined]
+    client = environment._client.provider._store.client  # type: ignore[attr-defined]
     return [container.name for container in client.list_containers(name_starts_with="job-remotebatch-")]

@@ -58,7 +58,7 @@ def test_a_tick_is_one_page_of_what_has_changed(many: SubmissionEnvironment) -> 
         time.sleep(60)
 
     array = many.map_submit(sleep, range(120))
-    provider: Any = many._provider
+    provider: Any = many._client.provider
     watch = provider._watch(array._tracker.record)
     with counted() as looking:
         for _ in range(5):

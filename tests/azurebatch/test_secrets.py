@@ -62,7 +62,7 @@ def test_signatures_are_only_where_nodes_look_for_them_and_keys_nowhere(
         next(array.as_completed(TIMEOUT))
         running = _command_lines()
         seen = array.results(TIMEOUT)
-    client: Any = processes._provider._client  # type: ignore[attr-defined]
+    client: Any = processes._client.provider._client  # type: ignore[attr-defined]
     told = [client.get_job(array.provider_job_id).as_dict()]
     told += [task.as_dict() for task in client.list_tasks(array.provider_job_id)]
     found = list(_texts(told))
@@ -82,7 +82,7 @@ def test_a_registrys_password_is_with_its_image_alone(
     monkeypatch.setattr(credentials, "registry_password", lambda server, user: f"password of {user}")
     environment = processes.options(registry={"server": "registry.example", "user": "me"})
     job = environment.submit(abs, -1)
-    client: Any = processes._provider._client  # type: ignore[attr-defined]
+    client: Any = processes._client.provider._client  # type: ignore[attr-defined]
     azure_job = client.get_job(job.provider_job_id).as_dict()
     assert azure_job["jobManagerTask"]["containerSettings"]["registry"]["username"] == "me"
     kept = [text for where, text in _texts(azure_job) if "password of me" in text and "registry" not in where]

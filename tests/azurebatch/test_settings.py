@@ -14,9 +14,9 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.identity import DefaultAzureCredential
 
 from remotebatch import CannotSend, Command, InvalidSetting, SubmissionEnvironment
-from remotebatch.packing.submission import pack_function, pack_inputs
-from remotebatch.provider.base import Submission
-from remotebatch.provider.records import JobRecord
+from remotebatch.packing.functions import pack_function
+from remotebatch.packing.inputs import pack_inputs
+from remotebatch.provider import JobRecord, Submission
 from remotebatch.status import JobType
 from remotebatch_azurebatch.accounts.connection import StorageAccount
 from remotebatch_azurebatch.batch.parts import part_of
@@ -32,11 +32,11 @@ IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentit
 
 def job_of(env: SubmissionEnvironment, azure_id: str) -> dict[str, Any]:
     """The Azure job as Azure tells of it."""
-    return dict(env._provider._client.get_job(azure_id).as_dict())  # type: ignore[attr-defined]
+    return dict(env._client.provider._client.get_job(azure_id).as_dict())  # type: ignore[attr-defined]
 
 
 def task_of(env: SubmissionEnvironment, azure_id: str, task_id: str = "10000000") -> dict[str, Any]:
-    return dict(env._provider._client.get_task(azure_id, task_id).as_dict())  # type: ignore[attr-defined]
+    return dict(env._client.provider._client.get_task(azure_id, task_id).as_dict())  # type: ignore[attr-defined]
 
 
 def test_priority_slots_limits_and_retries(processes: SubmissionEnvironment) -> None:
@@ -157,12 +157,12 @@ def test_values_of_variables_are_not_in_the_metadata(processes: SubmissionEnviro
     other = SubmissionEnvironment("AzureBatch", pool_id="pool")
     attached = other.job(job.id)
     assert attached.settings["environment"] == {"TOKEN": "for the task alone"}
-    other._provider.close()
+    other.close()
 
 
 def plan_of(environment: SubmissionEnvironment, gpu_count: int = 0, **settings: Any) -> JobPlan:
     """What would be sent for a single call with those settings."""
-    provider: Any = environment._provider
+    provider: Any = environment._client.provider
     # preflight would refuse GPUs on this pool
     chosen = msgspec.structs.replace(environment.options(**settings).settings, gpu_count=gpu_count)
     assert isinstance(chosen, AzureBatchSettings)

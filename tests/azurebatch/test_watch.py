@@ -27,7 +27,7 @@ def elsewhere(processes: SubmissionEnvironment) -> Any:
     """The same environment in what might be another process."""
     environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     yield environment
-    environment._provider.close()
+    environment.close()
 
 
 def fail(number: int) -> None:
@@ -65,7 +65,7 @@ def test_a_task_that_somebody_else_has_added_is_passed_over(processes: Submissio
         return "slept"
 
     job = processes.submit(sleep)
-    client: Any = processes._provider._client  # type: ignore[attr-defined]
+    client: Any = processes._client.provider._client  # type: ignore[attr-defined]
     client.create_task(job.provider_job_id, {"id": "by-hand", "commandLine": "/bin/true"})
     assert job.result(TIMEOUT) == "slept"
 
@@ -83,7 +83,7 @@ def test_deleting_takes_what_another_process_has_added(
     array = processes.map_submit(fail, range(2)).wait(TIMEOUT)
     elsewhere.job(array.id).retry().wait(TIMEOUT)
     array.delete()
-    client: Any = processes._provider._client  # type: ignore[attr-defined]
+    client: Any = processes._client.provider._client  # type: ignore[attr-defined]
     left = client.list_jobs(filter=f"startswith(id,'{array.provider_job_id}')")
     assert {job["state"] for job in left} <= {"deleting"}
 
@@ -98,7 +98,7 @@ def test_a_task_that_was_ended_before_it_began_is_known_at_once(
 
     blocking = processes.options(job_priority=1).map_submit(sleep, range(4))
     queued = processes.map_submit(abs, [1, 2]).abort()
-    client: Any = processes._provider._client  # type: ignore[attr-defined]
+    client: Any = processes._client.provider._client  # type: ignore[attr-defined]
     wait_for_job(client, queued.provider_job_id)
     blocking.delete()
     attached: Any = elsewhere.job(queued.id)

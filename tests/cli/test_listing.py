@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from remotebatch import ArrayJob, SubmissionEnvironment
 from remotebatch.cli.describe import with_counts
-from remotebatch.provider.records import JobListing
+from remotebatch.provider import JobListing
 from remotebatch_local import LocalProvider
 
 _SCRIPT = """

@@ -15,7 +15,7 @@ from remotebatch import (
     ProviderUnavailable,
     SubmissionEnvironment,
 )
-from remotebatch.provider.records import Changes
+from remotebatch.provider import Changes
 from tests.support.providers import Reticent, environment_of, untold
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from remotebatch import JobStatus, SubmissionEnvironment
-from remotebatch.provider.records import Changes, TaskRecord
+from remotebatch.provider import Changes, TaskRecord
 
 
 def test_nothing_is_said_of_a_first_attempt(env: SubmissionEnvironment) -> None:

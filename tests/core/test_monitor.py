@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 
 from remotebatch import ProviderError, ProviderUnavailable, SubmissionEnvironment
-from remotebatch.provider.base import Wake
-from remotebatch.provider.records import Changes
-from remotebatch.tracking.tracker import watching
+from remotebatch.provider import Changes, Wake
+from remotebatch.tracking.waiting import watching
 from remotebatch_local import LocalProvider
 from tests.support.providers import environment_of
 
@@ -24,7 +23,9 @@ class Moody(LocalProvider):
         self.answers: list[ProviderError | None] = []
         self.long_polls = 0
 
-    def poll(self, cursors: Mapping[str, str], timeout: float, wake: Wake) -> dict[str, Changes]:
+    def poll(
+        self, cursors: Mapping[str, str], timeout: float = 0.0, wake: Wake | None = None
+    ) -> dict[str, Changes]:
         if timeout > 0:
             self.long_polls += 1
             if self.answers:
@@ -66,7 +67,7 @@ def test_more_waiters_for_one_job_make_no_more_queries(provider: Moody, env: Sub
         with pytest.raises(TimeoutError):
             job.wait(0.2)
     asked = provider.long_polls
-    with watching([job._tracker], lambda: None):
+    with watching([job._tracker], lambda events: None):
         for _ in range(20):
             with pytest.raises(TimeoutError):
                 job.wait(0.01)

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from remotebatch import FailureType, JobSettings
-from remotebatch.provider.base import Provider
+from remotebatch.provider import Provider
 from remotebatch_azurebatch.settings import AzureBatchProperties, AzureBatchSettings
 from remotebatch_kernel.formats.exit_codes import MEANINGS
 from remotebatch_local.settings import LocalProperties, LocalSettings

@@ -14,8 +14,9 @@ import pytest
 
 import remotebatch_kernel
 from remotebatch.jobs import evaluation
+from remotebatch.packing.functions import pack_function
+from remotebatch.packing.inputs import pack_inputs
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
-from remotebatch.packing.submission import pack_function, pack_inputs
 from remotebatch_kernel.formats import envelope, exit_codes
 
 SOURCES = sorted(Path(remotebatch_kernel.__file__).parent.rglob("*.py"))

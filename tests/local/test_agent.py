@@ -28,7 +28,8 @@ def test_only_its_user_can_reach_it(env: SubmissionEnvironment, root: str) -> No
 def test_many_clients_at_once_start_one_agent(root: str) -> None:
     script = (
         f"import remotebatch\nenv = remotebatch.SubmissionEnvironment('Local', root={root!r}, slots=2)\n"
-        "print(env.submit(__import__('os').getpid).result(60), env._provider.agent.call('status')['pid'])"
+        "agent = env._client.provider.agent\n"
+        "print(env.submit(__import__('os').getpid).result(60), agent.call('status')['pid'])"
     )
     clients = [
         subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(5)
@@ -82,13 +83,13 @@ def test_agent_of_another_version_makes_way(
 ) -> None:
     job = env.submit(lambda: 1)
     assert job.result(30) == 1
-    first = env._provider.agent.call("status")["pid"]
+    first = env._client.provider.agent.call("status")["pid"]
     monkeypatch.setattr("remotebatch_local.agent.wire.VERSION", "0.0.other")
     root = env.properties["root"]
     newer = SubmissionEnvironment("Local", root=root)
     with pytest.raises(ProviderError, match="jobs are in progress"):
         _busy(env, newer)
-    env._provider.agent.call("status")
+    env._client.provider.agent.call("status")
     assert psutil.pid_exists(first)
 
 
@@ -102,7 +103,7 @@ def _busy(env: SubmissionEnvironment, newer: SubmissionEnvironment) -> None:
 
 def test_garbage_on_the_socket_does_not_end_it(env: SubmissionEnvironment, root: str) -> None:
     env.submit(int).result(30)
-    pid = env._provider.agent.call("status")["pid"]
+    pid = env._client.provider.agent.call("status")["pid"]
     for garbage in (b"\0\0\0\5hello", b"\xff" * 64, b"\0\0\0\1\xc0", b"GET / HTTP/1.1\r\n\r\n"):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(Store(root).socket)
@@ -111,10 +112,10 @@ def test_garbage_on_the_socket_does_not_end_it(env: SubmissionEnvironment, root:
             while connection.recv(4096):
                 pass
     with pytest.raises(ProviderError, match="knows no operation 'dance'"):
-        env._provider.agent.call("dance")
+        env._client.provider.agent.call("dance")
     with pytest.raises(ProviderError, match="failed at 'abort'"):
-        env._provider.agent.call("abort", nonsense=1)
-    assert env._provider.agent.call("status")["pid"] == pid
+        env._client.provider.agent.call("abort", nonsense=1)
+    assert env._client.provider.agent.call("status")["pid"] == pid
 
 
 def test_client_survives_a_fork(env: SubmissionEnvironment) -> None:

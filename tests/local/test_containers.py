@@ -93,7 +93,7 @@ def test_agent_killed_while_containers_run(env: SubmissionEnvironment, matching_
     while not containers(job.id):
         time.sleep(0.05)
     first = set(containers(job.id))
-    os.kill(env._provider.agent.call("status")["pid"], 9)
+    os.kill(env._client.provider.agent.call("status")["pid"], 9)
     job.result(60)
     assert job.status is JobStatus.SUCCEEDED
     assert job.requeues == 1

@@ -20,7 +20,7 @@ from tests.conftest import stop_agent
 
 
 def agent_pid(env: SubmissionEnvironment) -> int:
-    return env._provider.agent.call("status")["pid"]
+    return env._client.provider.agent.call("status")["pid"]
 
 
 def warm_kernels(env: SubmissionEnvironment) -> list[psutil.Process]:
@@ -148,8 +148,8 @@ def test_agent_that_ends_leaves_nothing_and_loses_nothing(env: SubmissionEnviron
     while job.status is not JobStatus.RUNNING:
         time.sleep(0.01)
     with pytest.raises(ProviderError, match="jobs are in progress"):
-        env._provider.agent.stop()
-    assert env._provider.agent.stop(force=True)
+        env._client.provider.agent.stop()
+    assert env._client.provider.agent.stop(force=True)
     assert not [p for p in psutil.process_iter() if _environment(p).get("MARKER") == marker]
     again = SubmissionEnvironment("Local", root=root).job(job.id)
     assert again.in_progress

@@ -214,5 +214,5 @@ def test_warm_kernels_leave_no_files(env: SubmissionEnvironment, root: str) -> N
 
     assert env.submit(abs, -1).result(30) == 1
     assert files()
-    env._provider.agent.stop()
+    env._client.provider.agent.stop()
     assert not files()

@@ -13,7 +13,7 @@ from remotebatch import Command, FailureType, InvalidSetting, JobFailed, JobStat
 
 
 def free_slots(env: SubmissionEnvironment) -> int:
-    return env._provider.agent.call("status")["free_slots"]
+    return env._client.provider.agent.call("status")["free_slots"]
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, GeneratorExit, asyncio.CancelledError])
@@ -179,7 +179,7 @@ def test_abort_holds_though_the_agent_is_killed_before_it_is_done(env: Submissio
     job.abort()
     import os
 
-    os.kill(env._provider.agent.call("status")["pid"], 9)
+    os.kill(env._client.provider.agent.call("status")["pid"], 9)
     job.wait(30)
     assert job.failure_type is FailureType.ABORTED
     assert "on behalf of" in job.status_reason
@@ -189,10 +189,10 @@ def test_order_of_jobs_outlives_deletions_and_restarts(env: SubmissionEnvironmen
     first, *middle = [env.submit(int) for _ in range(4)]
     for job in middle:
         job.delete()
-    env._provider.agent.stop(force=True)
+    env._client.provider.agent.stop(force=True)
     second = env.submit(int)
     second.wait(30)
-    env._provider.agent.stop(force=True)
+    env._client.provider.agent.stop(force=True)
     assert [job.id for job in env.jobs()] == [second.id, first.id]
 
 

@@ -9,15 +9,15 @@ from typing import Any
 from msgspec.structs import replace
 
 from remotebatch import SubmissionEnvironment
-from remotebatch.provider.base import Wake
-from remotebatch.provider.records import Changes, JobRecord, TaskRecord
+from remotebatch.provider import Changes, JobRecord, TaskRecord, Wake
+from remotebatch.tracking.client import Client
 from remotebatch_local import LocalProvider
 
 
 def environment_of(provider: LocalProvider) -> SubmissionEnvironment:
     """An environment at just this provider."""
     environment = SubmissionEnvironment("Local", root=provider.properties["root"])
-    environment._provider = provider
+    environment._client = Client(provider)
     return environment
 
 
@@ -31,13 +31,15 @@ class Reticent(LocalProvider):
         self.meanwhile: Callable[[], object] = lambda: None
         """Called while ``explain`` is under way."""
 
-    def poll(self, cursors: Mapping[str, str], timeout: float, wake: Wake) -> dict[str, Changes]:
+    def poll(
+        self, cursors: Mapping[str, str], timeout: float = 0.0, wake: Wake | None = None
+    ) -> dict[str, Changes]:
         told = super().poll(cursors, timeout, wake)
         return {job: replace(news, tasks=[untold(task) for task in news.tasks]) for job, news in told.items()}
 
     def explain(self, job: JobRecord, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
         self.asked.append([task.index for task in tasks])
-        known = {task.index: task for task in LocalProvider.poll(self, {job.id: ""}, 0, Wake())[job.id].tasks}
+        known = {task.index: task for task in LocalProvider.poll(self, {job.id: ""})[job.id].tasks}
         self.meanwhile()
         return [known[task.index] for task in tasks]
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 
-from remotebatch.provider.records import JobRecord
+from remotebatch.provider import JobRecord, decode_record, encode_record
 from remotebatch_azurebatch.batch.parts import Part
+from remotebatch_azurebatch.settings import AzureBatchSettings
 
 _RECORD, _PART, _OBJECTS = "remotebatch", "remotebatch.part", "remotebatch.objects"
 
@@ -27,24 +28,28 @@ def items(record: JobRecord, part: Part, objects: Sequence[str]) -> list[dict[st
     """
     values = {_PART: msgspec.json.encode(part).decode(), _OBJECTS: json.dumps(objects)}
     if part.number == 1:
-        names = dict.fromkeys(record.settings["environment"], "")
-        plain = msgspec.structs.replace(record, settings=record.settings | {"environment": names})
-        values[_RECORD] = msgspec.json.encode(plain).decode()
+        names = dict.fromkeys(record.settings.environment, "")
+        values[_RECORD] = encode_record(_with_environment(record, names)).decode()
     return [{"name": name, "value": value} for name, value in values.items()]
 
 
 def record_of(job: Mapping[str, Any]) -> JobRecord | None:
-    """The record of a submission, from its first part; None if the job is none of ours."""
+    """The record of a submission, from its first part; None if the job is none of ours.
+
+    :raises UnreadableRecord: if this version cannot read it.
+    """
     text = _values(job).get(_RECORD)
     if text is None:
         return None
-    try:
-        record = msgspec.json.decode(text, type=JobRecord)
-    except msgspec.MsgspecError:
-        return None
+    record = decode_record(text, AzureBatchSettings)
     known = variables_of(job)
-    environment = {name: known.get(name, "") for name in record.settings["environment"]}
-    return msgspec.structs.replace(record, settings=record.settings | {"environment": environment})
+    environment = {name: known.get(name, "") for name in record.settings.environment}
+    return _with_environment(record, environment)
+
+
+def _with_environment(record: JobRecord, environment: dict[str, str]) -> JobRecord:
+    settings = msgspec.structs.replace(record.settings, environment=environment)
+    return msgspec.structs.replace(record, settings=settings)
 
 
 def state_of(job: Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from remotebatch_azurebatch.accounts.connection import Connection
     from remotebatch_azurebatch.maintenance.leftovers import Leftover
-    from remotebatch_azurebatch.pools.pool import Pool
+    from remotebatch_azurebatch.pools.pool import AzurePool
 
 pool_argument = click.argument("pool_id", metavar="POOL_ID")
 wait_option = click.option("--wait", is_flag=True, help="Return only when it is done.")
@@ -237,12 +237,12 @@ def _connection() -> Connection:
 
 
 @contextmanager
-def _pool(pool_id: str) -> Iterator[Pool]:
+def _pool(pool_id: str) -> Iterator[AzurePool]:
     from remotebatch_azurebatch.accounts.clients import batch_client
-    from remotebatch_azurebatch.pools.pool import Pool
+    from remotebatch_azurebatch.pools.pool import AzurePool
 
     with batch_client(_connection().batch) as client:
-        yield Pool(client, pool_id)
+        yield AzurePool(client, pool_id)
 
 
 @contextmanager

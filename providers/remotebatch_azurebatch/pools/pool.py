@@ -13,6 +13,7 @@ from typing import Literal
 from azure.batch import BatchClient, models
 from azure.core.exceptions import ResourceNotFoundError
 
+from remotebatch import pools
 from remotebatch.errors import InvalidSetting, ProviderError
 from remotebatch_azurebatch.accounts.clients import translated
 from remotebatch_azurebatch.accounts.credentials import registry_password
@@ -57,13 +58,10 @@ def autoscale_formula(max_nodes: int, spot: bool = False) -> str:
     return _FORMULA.format(max_nodes=max_nodes, target=target, other=other)
 
 
-@dataclass(frozen=True)
-class PoolStatus:
-    """How a pool is set up, and where it stands."""
+@dataclass(frozen=True, kw_only=True)
+class AzurePoolStatus(pools.PoolStatus):
+    """How a pool of Azure Batch is set up, and what it does now."""
 
-    id: str
-    state: str
-    """``active`` or ``deleting``."""
     allocation: str
     """``steady``, ``resizing`` or ``stopping``."""
     vm_size: str
@@ -72,16 +70,10 @@ class PoolStatus:
     containers: bool
     """Whether it runs containers."""
     prefetched_images: tuple[str, ...]
-    slots_per_node: int
     node_fill: str
     """``pack`` or ``spread``."""
-    nodes: dict[str, int]
-    """How many nodes are in each state."""
     target_dedicated: int
     target_low_priority: int
-    slots: int
-    """Task slots of all nodes that take tasks."""
-    free_slots: int
     autoscale_formula: str | None
     """None where it does not scale by itself."""
     autoscale_outcome: str | None
@@ -107,17 +99,9 @@ class PoolStatus:
             "resize errors": "; ".join(self.resize_errors),
         }
 
-    def __str__(self) -> str:
-        shown = {label: text for label, text in self.facts().items() if text}
-        width = max(map(len, shown))
-        return "\n".join(f"{label:<{width}}  {text}" for label, text in shown.items())
 
-
-class Pool:
+class AzurePool(pools.Pool):
     """One pool of a Batch account, whether it exists yet or not.
-
-    Every method may raise :class:`~remotebatch.ProviderError`, and ``ProviderUnavailable`` where the same
-    call may succeed later.
 
     :param client: Microsoft's client of the Batch account.
     :param pool_id: its id.
@@ -127,10 +111,7 @@ class Pool:
         self._client = client
         self.id = pool_id
 
-    def __repr__(self) -> str:
-        return f"Pool({self.id!r})"
-
-    def show(self) -> PoolStatus:
+    def show(self) -> AzurePoolStatus:
         """How it is set up and where it stands, at the cost of two requests, and one for each 1000 nodes."""
         with self._explained("looked at"):
             pool = self._client.get_pool(self.id)
@@ -139,7 +120,7 @@ class Pool:
         at_work = [node for node in nodes if plain(node.state) in _AT_WORK]
         machine = pool.virtual_machine_configuration
         slots = len(at_work) * facts.slots_per_node
-        return PoolStatus(
+        return AzurePoolStatus(
             id=pool.id,
             state=plain(pool.state),
             allocation=plain(pool.allocation_state),
@@ -272,6 +253,22 @@ class Pool:
     def _until(done: Callable[[], bool]) -> None:
         while not done():
             time.sleep(_POLL)
+
+
+class Pools(pools.PoolManager):
+    """The pools of an environment.
+
+    :param pool_ids: their ids, at least one.
+    """
+
+    def __init__(self, client: BatchClient, pool_ids: Sequence[str]) -> None:
+        self._client = client
+        self._pool_ids = pool_ids
+
+    @property
+    def default(self) -> AzurePool:
+        """The environment's pool; of several, the first."""
+        return AzurePool(self._client, self._pool_ids[0])
 
 
 def _machine(

@@ -18,8 +18,7 @@
 from __future__ import annotations
 
 from remotebatch.errors import JobNotFound
-from remotebatch.provider.base import Stream
-from remotebatch.provider.records import JobRecord
+from remotebatch.provider import JobRecord, Stream
 from remotebatch.storage.conventions import container_name, job_output_path, task_output_path
 
 PREFIX = "remotebatch-"

@@ -12,10 +12,12 @@ from typing import Any
 
 import msgspec
 
-from remotebatch.provider.records import JobRecord
-from remotebatch.runtime import job_variables, task_variables
+from remotebatch.provider import JobRecord
+from remotebatch.provider.task_ids import numbered_task_id
+from remotebatch.provider.variables import job_variables, task_variables
 from remotebatch_azurebatch.batch import metadata
 from remotebatch_azurebatch.batch.parts import Part
+from remotebatch_azurebatch.settings import settings_of
 from remotebatch_azurebatch.storage import layout
 from remotebatch_azurebatch.submission.access import Access
 from remotebatch_kernel.evaluation.task import JOB_OUTPUT
@@ -61,12 +63,12 @@ class JobPlan:
         :param commands: index → argument list, where the tasks are commands.
         """
         self.record = record
-        self._settings = record.settings
+        self._settings = settings_of(record)
         self._access = access
         self._program = program
         self._inputs = inline_inputs
         self._container_settings = self._run_in(registry_password)
-        files = _COPY_FILES if record.settings["input_files"] else ""
+        files = _COPY_FILES if record.input_files else ""
         self._command_line = _CALL_LINE if program is not None else _COMMAND_LINE.format(files=files)
         self._commands: Mapping[int, Sequence[str]] = commands or {}
 
@@ -83,13 +85,13 @@ class JobPlan:
         body: dict[str, Any] = {
             "id": part.azure_id(record.id),
             "displayName": record.name[:_LONGEST_DISPLAY_NAME],
-            "priority": round(settings["job_priority"] * _HIGHEST_PRIORITY),
+            "priority": round(settings.job_priority * _HIGHEST_PRIORITY),
             "poolInfo": {"poolId": pool_id},
             "onAllTasksComplete": "terminatejob" if ends_by_itself else "noaction",
             "commonEnvironmentSettings": _variables(self._common_variables()),
             "metadata": self._metadata(part),
         }
-        if settings["storage_identity"] is None:
+        if settings.storage_identity is None:
             # once nothing can be stored any more, nothing shall wait or run, whoever is there to see
             body["constraints"] = {"maxWallClockTime": duration(self._access.seconds)}
         preparation = self._preparation()
@@ -106,19 +108,19 @@ class JobPlan:
 
     def task(self, index: int) -> dict[str, Any]:
         """One task."""
-        settings, task_id = self._settings, self.record.task_id(index)
+        settings, task_id = self._settings, numbered_task_id(self.record, index)
         constraints: dict[str, Any] = {
-            "maxTaskRetryCount": settings["max_retries"],
+            "maxTaskRetryCount": settings.max_retries,
             "retentionTime": _KEPT_ON_NODE,  # it is in Blob Storage by then; Azure would keep it a week
         }
-        if settings["time_constraint"] is not None:
-            constraints["maxWallClockTime"] = duration(settings["time_constraint"])
+        if settings.time_limit is not None:
+            constraints["maxWallClockTime"] = duration(settings.time_limit)
         return {
             "id": task_id,
             "commandLine": self._command_line,
             "containerSettings": self._container_settings,
             "constraints": constraints,
-            "requiredSlots": settings["vcpu_count"],
+            "requiredSlots": settings.vcpu_count,
             "userIdentity": _AS_ROOT,
             "environmentSettings": _variables(self._task_variables(index)),
             "outputFiles": self._output_files(task_id),
@@ -139,26 +141,26 @@ class JobPlan:
 
     def _run_in(self, password: str | None) -> dict[str, Any]:
         settings = self._settings
-        options = [settings["container_run_options"] or ""]
-        if settings["gpu_count"]:
-            options.append(f"--gpus {settings['gpu_count']}")
+        options = [settings.container_run_options or ""]
+        if settings.gpu_count:
+            options.append(f"--gpus {settings.gpu_count}")
         container: dict[str, Any] = {
-            "imageName": settings["container_image"],
+            "imageName": settings.container_image,
             "containerRunOptions": " ".join(options).strip(),
             "workingDirectory": "taskWorkingDirectory",
         }
-        registry = settings["registry"]
+        registry = settings.registry
         if registry is not None:
-            container["registry"] = {"registryServer": registry["server"]}
-            if registry["identity"] is not None:
-                container["registry"]["identityReference"] = {"resourceId": registry["identity"]}
+            container["registry"] = {"registryServer": registry.server}
+            if registry.identity is not None:
+                container["registry"]["identityReference"] = {"resourceId": registry.identity}
             else:
-                container["registry"] |= {"username": registry["user"], "password": password}
+                container["registry"] |= {"username": registry.user, "password": password}
         return container
 
     def _preparation(self) -> dict[str, Any] | None:
         """What is done once on each node: everything that its tasks share comes there but once."""
-        record, files = self.record, self._settings["input_files"]
+        record, files = self.record, self.record.input_files
         resources = [
             self._access.resource_file(layout.OBJECTS, layout.file_object(digest), f"{node.FILES}/{name}")
             for name, digest in files.items()
@@ -169,12 +171,12 @@ class JobPlan:
             if self._inputs is None and record.element_count:
                 container = layout.container(record)
                 resources.append(self._access.resource_file(container, layout.INPUTS, node.INPUTS))
-        if not resources and self._settings["job_preparation"] is None:
+        if not resources and self._settings.job_preparation is None:
             return None
-        expires = self._settings["storage_identity"] is None
-        retention = duration(self._settings["sas_lifetime"]) if expires else _FOREVER
+        expires = self._settings.storage_identity is None
+        retention = duration(self._settings.sas_lifetime_seconds) if expires else _FOREVER
         return {
-            "commandLine": _shell(self._settings["job_preparation"] or "true"),
+            "commandLine": _shell(self._settings.job_preparation or "true"),
             "resourceFiles": resources,
             "waitForSuccess": True,
             # its directory stays for as long as tasks may start
@@ -198,8 +200,7 @@ class JobPlan:
         return variables
 
     def _metadata(self, part: Part) -> list[dict[str, str]]:
-        settings = self._settings
-        objects = [layout.file_object(digest) for digest in settings["input_files"].values()]
+        objects = [layout.file_object(digest) for digest in self.record.input_files.values()]
         if self._program is not None:
             objects.append(layout.program_object(self._program))
         return metadata.items(self.record, part, objects)

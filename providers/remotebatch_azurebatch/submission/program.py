@@ -7,8 +7,8 @@ import io
 import zipfile
 from dataclasses import dataclass
 
+from remotebatch.packing.functions import FunctionObject
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
-from remotebatch.packing.submission import FunctionObject
 from remotebatch_kernel.hosts.azure_node import FUNCTION
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's earliest

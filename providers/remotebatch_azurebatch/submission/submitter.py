@@ -7,21 +7,20 @@ import logging
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+import msgspec
 from azure.batch import BatchClient
 
 from remotebatch.errors import CannotSend, ProviderError
-from remotebatch.provider.base import Submission
+from remotebatch.provider import JobRecord, Submission, TaskRecord
 from remotebatch.provider.recording import record_of
-from remotebatch.provider.records import JobRecord, TaskRecord
 from remotebatch.storage.conventions import container_name
 from remotebatch_azurebatch.accounts.connection import Connection
 from remotebatch_azurebatch.batch import jobs as azurejobs
 from remotebatch_azurebatch.batch import metadata
 from remotebatch_azurebatch.batch.parts import Part, part_of
 from remotebatch_azurebatch.pools.preflight import PoolFacts
-from remotebatch_azurebatch.settings import AzureBatchSettings
+from remotebatch_azurebatch.settings import AzureBatchSettings, Registry, settings_of
 from remotebatch_azurebatch.storage import layout
 from remotebatch_azurebatch.storage.blobs import BlobStore
 from remotebatch_azurebatch.submission.access import Access, Signer
@@ -105,7 +104,7 @@ class Submitter:
             (part_of(number + place, attempts), pool)
             for place, (pool, attempts) in enumerate(by_pool.items())
         ]
-        return self._start(record, plan, parts, record.settings["wait_for_quota"])
+        return self._start(record, plan, parts, settings_of(record).wait_for_quota)
 
     def read_commands(self, record: JobRecord, small: str | None) -> list[list[str]]:
         """The argument lists of all of a job's commands.
@@ -122,7 +121,9 @@ class Submitter:
             submission,
             layout.first_part(submission.id),
             self._store.put_file,
-            settings={"container_image": settings.container_image or default_image()},
+            settings=msgspec.structs.replace(
+                settings, container_image=settings.container_image or default_image()
+            ),
         )
 
     def _plan(
@@ -132,16 +133,16 @@ class Submitter:
         small: str | None,
         commands: Mapping[int, Sequence[str]] | None,
     ) -> JobPlan:
-        settings = record.settings
+        settings = settings_of(record)
         access = Access(
-            self._connection.storage, self._signer, settings["sas_lifetime"], settings["storage_identity"]
+            self._connection.storage, self._signer, settings.sas_lifetime_seconds, settings.storage_identity
         )
         return JobPlan(
             record,
             access,
             program=program,
             inline_inputs=small,
-            registry_password=_password(settings["registry"]),
+            registry_password=_password(settings.registry),
             commands=commands,
         )
 
@@ -257,9 +258,9 @@ def _commands(submission: Submission) -> dict[int, list[str]]:
     return commands
 
 
-def _password(registry: Mapping[str, Any] | None) -> str | None:
-    if registry is None or registry["user"] is None:
+def _password(registry: Registry | None) -> str | None:
+    if registry is None or registry.user is None:
         return None
     from remotebatch_azurebatch.accounts.credentials import registry_password
 
-    return registry_password(registry["server"], registry["user"])
+    return registry_password(registry.server, registry.user)

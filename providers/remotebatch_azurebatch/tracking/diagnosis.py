@@ -8,7 +8,7 @@ from typing import Any
 from azure.batch import BatchClient, models
 
 from remotebatch.errors import ProviderError
-from remotebatch.provider.records import JobRecord
+from remotebatch.provider import JobRecord
 from remotebatch.status import FailureType
 from remotebatch_azurebatch.accounts.clients import translated
 from remotebatch_azurebatch.batch import jobs as azurejobs

@@ -7,8 +7,8 @@ from typing import Any
 
 from azure.batch import BatchClient
 
-from remotebatch.provider import classification
-from remotebatch.provider.records import JobRecord, TaskRecord
+from remotebatch.provider import JobRecord, TaskRecord, classification
+from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.status import FailureType, JobStatus
 from remotebatch_azurebatch.storage import layout
 from remotebatch_azurebatch.storage.blobs import Blob, BlobStore
@@ -37,7 +37,7 @@ class Explainer:
 
     def _exited(self, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
         """They ended with an exit code; what they stored says why."""
-        names = [layout.result(self._record.task_id(task.index)) for task in tasks]
+        names = [layout.result(numbered_task_id(self._record, task.index)) for task in tasks]
         found = self._store.read_many(self._container, names, whole=False)
         return [self._explained(task, blob) for task, blob in zip(tasks, found)]
 
@@ -56,7 +56,7 @@ class Explainer:
 
     def _header(self, task: TaskRecord, beginning: bytes) -> dict[str, Any]:
         if b"\n" not in beginning:  # a longer one than most
-            name = layout.result(self._record.task_id(task.index))
+            name = layout.result(numbered_task_id(self._record, task.index))
             beginning = self._store.read(self._container, name).data
         return envelope.parse_header(beginning)
 
@@ -64,11 +64,11 @@ class Explainer:
         """They were ended from outside: by a note each, or with their Azure job."""
         if not tasks:
             return []
-        notes = self._notes({self._record.task_id(task.index) for task in tasks})
+        notes = self._notes({numbered_task_id(self._record, task.index) for task in tasks})
         ends: dict[int, tuple[FailureType | None, str | None]] = {}
         explained = []
         for task in tasks:
-            note = notes.get(self._record.task_id(task.index))
+            note = notes.get(numbered_task_id(self._record, task.index))
             if note is not None:
                 kind, reason = FailureType.ABORTED, note
             else:

@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from remotebatch.provider import classification
-from remotebatch.provider.records import JobRecord, TaskRecord
+from remotebatch.provider import JobRecord, TaskRecord, classification
 from remotebatch.status import FailureType, JobStatus
+from remotebatch_azurebatch.settings import settings_of
 from remotebatch_kernel.formats import exit_codes
 
 ENDED = "taskended"
@@ -84,8 +84,8 @@ def _ended(job: JobRecord, record: TaskRecord, info: Mapping[str, Any], expires:
         return with_outcome(record, JobStatus.SUCCEEDED)
     was_ended = code == ENDED or record.exit_code in (_KILLED, exit_codes.TERMINATED)
     if was_ended and _ran_too_long(job, record, failure):
-        limit = job.settings["time_constraint"]
-        reason = f"it ran longer than its time_constraint of {limit:g} s"
+        limit = job.settings.time_limit
+        reason = f"it ran longer than its time_constraint of {limit or 0:g} s"
         return with_outcome(record, failure_type=FailureType.TIMED_OUT, reason=reason)
     if code == ENDED:  # by somebody: the job or a note tells by whom
         return with_outcome(record, reason=describe_failure(failure))
@@ -114,7 +114,7 @@ def _exited(job: JobRecord, record: TaskRecord) -> TaskRecord:
 
 def _ran_too_long(job: JobRecord, record: TaskRecord, failure: Mapping[str, Any]) -> bool:
     """Whether a task was ended for its time limit: Azure says so in words alone, if it does."""
-    limit = job.settings["time_constraint"]
+    limit = job.settings.time_limit
     if limit is None:
         return False
     if _TIME_IS_UP in describe_failure(failure):
@@ -135,7 +135,7 @@ def was_killed(record: TaskRecord) -> bool:
 
 def expired(job: JobRecord) -> str:
     """The reason of what failed because its time for reading and writing blobs was over."""
-    lifetime = timedelta(seconds=job.settings["sas_lifetime"])
+    lifetime = timedelta(seconds=settings_of(job).sas_lifetime_seconds)
     return (
         f"its access to storage expired, {lifetime} after submission (sas_lifetime): "
         "retry() gives it new access; a longer sas_lifetime lasts longer"

@@ -10,7 +10,8 @@ from typing import Any
 
 from azure.batch import BatchClient
 
-from remotebatch.provider.records import JobRecord, TaskRecord
+from remotebatch.provider import JobRecord, TaskRecord
+from remotebatch.provider.task_ids import numbered_index
 from remotebatch_azurebatch.batch.parts import Part
 from remotebatch_azurebatch.tracking import outcome
 
@@ -99,7 +100,7 @@ class PartWatch:
     def _index(self, task: Mapping[str, Any]) -> int | None:
         """The index of a task; None for those of other parts, and for those that somebody else has added."""
         try:
-            index = self._record.index_of(task["id"])
+            index = numbered_index(self._record, task["id"])
         except ValueError:
             return None
         return index if index in self.attempts else None

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from azure.batch import BatchClient
 
-from remotebatch.provider.records import Changes, Counts, JobRecord, TaskRecord
+from remotebatch.provider import Changes, Counts, JobRecord, TaskRecord
 from remotebatch.status import FailureType, JobStatus
 from remotebatch_azurebatch.accounts.clients import translated
 from remotebatch_azurebatch.batch import metadata

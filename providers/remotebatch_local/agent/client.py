@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from remotebatch.errors import ProviderUnavailable
-from remotebatch.provider.base import Wake
+from remotebatch.provider import Wake
 from remotebatch_local.agent import wire
 from remotebatch_local.store import Store
 
@@ -52,7 +52,7 @@ class AgentClient:
         with self.open() as connection:
             return _ask(connection, operation, **arguments)
 
-    def poll(self, wake: Wake, **arguments: Any) -> Any:
+    def poll(self, wake: Wake | None, **arguments: Any) -> Any:
         """A long poll, on a connection of its own; ``wake`` ends it early."""
         return self._polls.ask(["poll", arguments], wake)
 

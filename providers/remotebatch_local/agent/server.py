@@ -18,11 +18,9 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-
 import remotebatch_execution.runners.containers as containers
 from remotebatch.errors import ProviderError, RemoteBatchError
-from remotebatch.provider.records import JobRecord
+from remotebatch.provider import record_from_plain
 from remotebatch_execution.runners.containers import ContainerRunner
 from remotebatch_execution.runners.processes import ProcessRunner, kill_leftovers
 from remotebatch_execution.scheduler import Demand
@@ -31,6 +29,7 @@ from remotebatch_local.agent import wire
 from remotebatch_local.agent.watchers import COALESCE
 from remotebatch_local.engine.engine import Engine
 from remotebatch_local.engine.journal import Journal
+from remotebatch_local.settings import LocalSettings
 from remotebatch_local.store import Store
 
 _log = logging.getLogger(__name__)
@@ -52,7 +51,7 @@ class Agent:
             "version": lambda: wire.VERSION,
             "size": engine.resize,
             "submit": self._submit,
-            "jobs": engine.jobs,
+            "jobs": lambda: [engine.jobs(), engine.unreadable],
             "job": lambda job: engine.job(job).record,
             "counts": lambda job: engine.counts(job),
             "abort": lambda job, indices, reason: engine.abort(job, indices, reason),
@@ -136,7 +135,7 @@ class Agent:
         return self._engine.changes(cursors)
 
     def _submit(self, record: dict[str, Any]) -> None:
-        self._engine.submit(msgspec.convert(record, JobRecord))
+        self._engine.submit(record_from_plain(record, LocalSettings))
 
     def _status(self) -> dict[str, Any]:
         capacity, free = self._engine.capacity, self._engine.free
@@ -212,7 +211,7 @@ async def _serve(store: Store, lock: int, capacity: Demand) -> None:
     kill_leftovers(store.root)
     journal = Journal(store.journal)
     unfinished = [job for job, _, _, finished in journal.jobs() if not finished]
-    _remove_leftover_containers(store, any(job.settings["container_image"] for job in unfinished))
+    _remove_leftover_containers(store, any(job.settings.container_image for job in unfinished))
     engine = Engine(store, journal, capacity, ProcessRunner(lock, store.scratch), ContainerRunner(store.root))
     engine.recover()
     await Agent(store, engine).run()

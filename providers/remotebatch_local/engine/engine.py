@@ -18,7 +18,8 @@ from functools import partial
 import msgspec
 
 from remotebatch.errors import JobNotFound, ProviderError
-from remotebatch.provider.records import Changes, Counts, JobListing, JobRecord, TaskRecord
+from remotebatch.provider import Changes, Counts, JobListing, JobRecord, TaskRecord, UnreadableRecord
+from remotebatch.provider.task_ids import numbered_index
 from remotebatch.status import FailureType, JobStatus
 from remotebatch_execution.runners import Runner, TaskEnd
 from remotebatch_execution.scheduler import Demand, Scheduler
@@ -109,8 +110,13 @@ class Engine:
         """Slots and GPUs that nothing occupies."""
         return self._scheduler.free(_NODE)
 
+    @property
+    def unreadable(self) -> list[str]:
+        """Why the records of some jobs cannot be read, a sentence for each such job."""
+        return list(self._journal.unreadable.values())
+
     def jobs(self) -> list[JobListing]:
-        """All jobs, newest first."""
+        """All jobs whose records can be read, newest first."""
         return [JobListing(job.record, job.finished, job.counts) for job in reversed(self._jobs.values())]
 
     def job(self, job_id: str) -> LocalJob:
@@ -121,6 +127,8 @@ class Engine:
         try:
             return self._jobs[job_id]
         except KeyError:
+            if job_id in self._journal.unreadable:
+                raise UnreadableRecord(self._journal.unreadable[job_id]) from None
             raise JobNotFound(f"no job {job_id!r} at the Local provider under {self._store.root}") from None
 
     def counts(self, job_id: str) -> Counts:
@@ -258,13 +266,15 @@ class Engine:
             )
 
     def _next_position(self) -> int:
-        return next(reversed(self._jobs.values())).position + 1 if self._jobs else 0
+        return self._journal.next_position()
 
     def _recover_job(self, job: LocalJob) -> None:
         record = job.record
         job.restore(self._journal.tasks(record.id))
         # The journal may lag behind: a task has ended if it has stored the result of this attempt
-        stored = {record.index_of(name) for name in os.listdir(self._store.results(record)) if name.isdigit()}
+        stored = {
+            numbered_index(record, name) for name in os.listdir(self._store.results(record)) if name.isdigit()
+        }
         for index in job.stop_waiting(stored.union(job.unsettled())):
             task = job.task(index)
             outcome = found(self._store.result(record, index), task.attempts) if index in stored else None
@@ -280,7 +290,7 @@ class Engine:
 
     def _enqueue(self, job: LocalJob) -> None:
         if job.has_waiting:
-            self._scheduler.wait(job.record.id, job.demand, job.record.settings["job_priority"], job.position)
+            self._scheduler.wait(job.record.id, job.demand, job.record.settings.job_priority, job.position)
             for run in self._runs.values():
                 if run.follower and job.rank < run.follower.job.rank:
                     self._recall(run)  # it would start before its betters
@@ -351,7 +361,7 @@ class Engine:
     def _prepare(self, job: LocalJob, index: int) -> _Run:
         gpus = tuple(sorted(self._free_gpus)[: job.demand.gpus])
         self._free_gpus.difference_update(gpus)
-        runner = self._containers if job.record.settings["container_image"] else self._processes
+        runner = self._containers if job.record.settings.container_image else self._processes
         self._next_key += 1
         return _Run(self._next_key, job, index, gpus, runner)
 
@@ -380,7 +390,7 @@ class Engine:
 
     def _arm(self, run: _Run) -> None:
         """The task itself has begun: from here its time counts."""
-        limit = run.job.record.settings["time_constraint"]
+        limit = run.job.record.settings.time_limit
         if limit is not None:
             reason = f"ran longer than its time_constraint of {limit:g} s"
             self._later(run, limit, partial(self._end, run, Ending(FailureType.TIMED_OUT, reason)))
@@ -480,7 +490,7 @@ class Engine:
         )
         key = (job.record.id, task.index)
         used = self._retries_used.get(key, 0)
-        if outcome.failure_type in _WORTH_RETRYING and used < job.record.settings["max_retries"]:
+        if outcome.failure_type in _WORTH_RETRYING and used < job.record.settings.max_retries:
             self._retries_used[key] = used + 1
             self._wait_again(job, ended)
         else:

@@ -7,8 +7,8 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 
-from remotebatch.provider.records import Changes, Counts, JobRecord, TaskRecord
-from remotebatch.runtime import job_variables
+from remotebatch.provider import Changes, Counts, JobRecord, TaskRecord
+from remotebatch.provider.variables import job_variables
 from remotebatch.status import JobStatus
 from remotebatch_execution.scheduler import Demand
 
@@ -23,7 +23,7 @@ class LocalJob:
         self.record = record
         self.position = position
         """Place in the order of submission."""
-        self.demand = Demand(record.settings["vcpu_count"], record.settings["gpu_count"])
+        self.demand = Demand(record.settings.vcpu_count, record.settings.gpu_count)
         self._epoch = epoch
         self._tally = {
             JobStatus.ACTIVE: counts.active if counts else record.task_count,
@@ -41,13 +41,13 @@ class LocalJob:
     def environment(self) -> dict[str, str]:
         """Variables that all of its tasks share."""
         # the submitter's own PATH and locale mean nothing inside an image
-        base = {} if self.record.settings["container_image"] else self.record.base_environment
+        base = {} if self.record.settings.container_image else self.record.base_environment
         return base | job_variables(self.record)
 
     @property
     def rank(self) -> tuple[float, int]:
         """Smaller comes first: higher priority, then earlier submission."""
-        return -self.record.settings["job_priority"], self.position
+        return -self.record.settings.job_priority, self.position
 
     @property
     def worth_a_kernel(self) -> bool:

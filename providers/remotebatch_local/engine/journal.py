@@ -14,8 +14,16 @@ from collections.abc import Iterator
 import msgspec
 
 from remotebatch.errors import ProviderError
-from remotebatch.provider.records import Counts, JobRecord, TaskRecord
+from remotebatch.provider import (
+    Counts,
+    JobRecord,
+    TaskRecord,
+    UnreadableRecord,
+    decode_record,
+    encode_record,
+)
 from remotebatch_execution.database import open_database, transaction
+from remotebatch_local.settings import LocalSettings
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -46,19 +54,30 @@ class Journal:
 
     def __init__(self, path: str) -> None:
         self._database = open_database(path, _SCHEMA, _SCHEMA_VERSION, "the journal", "choose another root=")
+        self.unreadable: dict[str, str] = {}
+        """Job id → why its record cannot be read, of the jobs seen so far."""
         self._jobs: dict[str, tuple[Counts, bool]] = {}
         self._tasks: dict[tuple[str, int], TaskRecord] = {}
 
     def jobs(self) -> Iterator[tuple[JobRecord, int, Counts, bool]]:
-        """All jobs in order of submission: record, position, counts, whether they have finished."""
-        query = "SELECT record, position, counts, finished FROM jobs ORDER BY position"
-        for record, position, counts, finished in self._database.execute(query):
-            yield (
-                msgspec.json.decode(record, type=JobRecord),
-                position,
-                msgspec.json.decode(counts, type=Counts),
-                bool(finished),
-            )
+        """All jobs in order of submission: record, position, counts, whether they have finished.
+
+        A job whose record cannot be read is left out, and stays as it is; see :attr:`unreadable`.
+        """
+        query = "SELECT id, record, position, counts, finished FROM jobs ORDER BY position"
+        for job_id, record, position, counts, finished in self._database.execute(query):
+            try:
+                decoded = decode_record(record, LocalSettings)
+            except UnreadableRecord as error:
+                _log.warning("%s", error)
+                self.unreadable[job_id] = str(error)
+                continue
+            yield decoded, position, msgspec.json.decode(counts, type=Counts), bool(finished)
+
+    def next_position(self) -> int:
+        """The place of the next job in the order of submission."""
+        last: int | None = self._database.execute("SELECT max(position) FROM jobs").fetchone()[0]
+        return 0 if last is None else last + 1
 
     def tasks(self, job_id: str) -> Iterator[TaskRecord]:
         """Tasks of a job that have left their first state."""
@@ -73,7 +92,7 @@ class Journal:
         try:
             self._database.execute(
                 "INSERT INTO jobs (id, position, record, counts, finished) VALUES (?, ?, ?, ?, ?)",
-                (job.id, position, _encode(job), _encode(counts), counts.total == 0),
+                (job.id, position, encode_record(job), _encode(counts), counts.total == 0),
             )
         except sqlite3.Error as error:
             raise ProviderError(f"job {job.name!r} was not submitted: the journal says: {error}") from error

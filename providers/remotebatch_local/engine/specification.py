@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from remotebatch.provider.records import TaskRecord
-from remotebatch.runtime import task_variables
+from remotebatch.provider import TaskRecord
+from remotebatch.provider.task_ids import numbered_task_id
+from remotebatch.provider.variables import task_variables
 from remotebatch_execution.runners import TaskSpec
 from remotebatch_kernel.evaluation.task import Call
 from remotebatch_kernel.formats import inputs
 from remotebatch_kernel.system.linux import LEFTOVER_MARK
 from remotebatch_local.engine.job import LocalJob
+from remotebatch_local.settings import settings_of
 from remotebatch_local.store import Store
 
 
@@ -22,7 +24,7 @@ def specify(
     :param gpus: numbers of the GPUs it gets.
     :raises OSError: if a command cannot be read from the job's inputs.
     """
-    record, settings = job.record, job.record.settings
+    record, settings = job.record, settings_of(job.record)
     span = record.span(task.index)
     argv: list[str] | None = None
     call: Call | None = None
@@ -40,10 +42,10 @@ def specify(
             attempt=task.attempts,
         )
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))} if gpus else {}
-    files = {name: store.object_path("files", digest) for name, digest in settings["input_files"].items()}
+    files = {name: store.object_path("files", digest) for name, digest in record.input_files.items()}
     return TaskSpec(
         key=key,
-        label=(record.id, record.task_id(task.index)),
+        label=(record.id, numbered_task_id(record, task.index)),
         directory=directory,
         log_directory=store.logs(record, task.index),
         environment=task_variables(record, task.index) | devices,
@@ -55,8 +57,8 @@ def specify(
         python=record.python or "",
         preload=tuple(record.preload),
         load_ahead=function if job.worth_a_kernel else "",
-        image=settings["container_image"],
-        memory_limit=settings["memory_limit"],
-        network=settings["network"],
+        image=settings.container_image,
+        memory_limit=settings.memory_limit,
+        network=settings.network,
         gpus=gpus,
     )

@@ -109,7 +109,7 @@ def remote(services: Services) -> Iterator[SubmissionEnvironment]:
     """An environment behind the proxies."""
     environment = services.environment()
     yield environment
-    environment._provider.close()
+    environment.close()
 
 
 @pytest.fixture

@@ -56,7 +56,7 @@ def test_a_wrong_key_of_the_batch_account(services: Services, account_now: Accou
     environment = services.environment(credential=credential)
     with pytest.raises(ProviderError, match=r"pool 'pool' .*AuthenticationFailed.*Check the key") as caught:
         environment.submit(abs, -1)
-    environment._provider.close()
+    environment.close()
     assert OTHER_KEY not in str(caught.value)
     assert account_now.is_clean()
 
@@ -67,7 +67,7 @@ def test_a_wrong_key_of_the_storage_account(services: Services, account_now: Acc
     environment = services.environment(storage=storage)
     with pytest.raises(ProviderError, match=r"in account .*: Auth.*Check the key") as caught:
         environment.submit(abs, -1)
-    environment._provider.close()
+    environment.close()
     assert OTHER_KEY not in str(caught.value)
     assert account_now.is_clean()
 

@@ -27,7 +27,7 @@ def pool_of(services: Services, direct: BatchClient, nodes: int) -> Iterator[Sub
     wait_for_nodes(direct, pool_id, nodes)
     environment = services.environment(pool_id)
     yield environment
-    environment._provider.close()
+    environment.close()
     direct.begin_delete_pool(pool_id, **QUICKLY).result()
 
 

@@ -106,7 +106,7 @@ def test_a_pool_that_is_missing_is_named(services: Services) -> None:
     environment = services.environment("no-such-pool")
     with pytest.raises(ProviderError, match="the Batch account has no pool 'no-such-pool'; check the name"):
         environment.submit(abs, -1)
-    environment._provider.close()
+    environment.close()
 
 
 def test_no_request_depends_on_a_version(remote: SubmissionEnvironment, services: Services) -> None:
@@ -123,7 +123,7 @@ def test_a_part_of_a_stream_is_asked_for_as_the_client_can_take_it(
 ) -> None:
     job = remote.submit(Command(["sh", "-c", f"echo one; {gate.script()}"]))
     wait_for(lambda: job.log() == "one\n")
-    provider, record = remote._provider, job._tracker.record
+    provider, record = remote._client.provider, job._tracker.record
     assert provider.read_stream(record, 0, "stdout", 2) == b"e\n"
     assert provider.read_stream(record, 0, "stdout", 4) == b""
     ranges = [

@@ -43,12 +43,12 @@ def started(directory: str, cpus: int) -> Iterator[Ours]:
 
 def agent_pid(local: SubmissionEnvironment) -> int:
     """Process id of the environment's agent."""
-    return int(local._provider.agent.call("status")["pid"])  # type: ignore[attr-defined]
+    return int(local._client.provider.agent.call("status")["pid"])  # type: ignore[attr-defined]
 
 
 def stop(local: SubmissionEnvironment) -> None:
     """Stop the environment's agent, if it runs, with its tasks."""
-    local._provider.agent.call_if_running("stop", force=True)  # type: ignore[attr-defined]
+    local._client.provider.agent.call_if_running("stop", force=True)  # type: ignore[attr-defined]
 
 
 def stop_all(directory: Path) -> None:

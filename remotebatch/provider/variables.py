@@ -1,0 +1,37 @@
+"""Environment variables that every provider sets for its tasks."""
+
+from __future__ import annotations
+
+from remotebatch.provider.records import JobRecord
+
+THREAD_COUNT_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "POLARS_MAX_THREADS",
+    "RAYON_NUM_THREADS",
+    "JULIA_NUM_THREADS",
+)
+"""Variables by which numerical libraries take the number of threads to use."""
+
+
+def job_variables(job: JobRecord) -> dict[str, str]:
+    """Environment variables that a provider sets for all tasks of a job; the user's own win."""
+    vcpus = str(job.settings.vcpu_count)
+    return {
+        **dict.fromkeys(THREAD_COUNT_VARIABLES, vcpus),
+        "REMOTEBATCH_VCPU_COUNT": vcpus,
+        **job.settings.environment,
+    }
+
+
+def task_variables(job: JobRecord, index: int) -> dict[str, str]:
+    """Environment variables that a provider sets for one task."""
+    return {
+        "REMOTEBATCH_JOB_ID": job.id,
+        "REMOTEBATCH_TASK_INDEX": str(index),
+    }

@@ -1,0 +1,102 @@
+"""What an environment holds of its provider: the provider, a tracker for each job, and the monitor."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from weakref import WeakValueDictionary
+
+from remotebatch.errors import ProviderError
+from remotebatch.provider import JobRecord, Provider
+from remotebatch.tracking.monitor import Monitor
+from remotebatch.tracking.tracker import Tracker
+
+
+class Client:
+    """One provider, and what this process knows of its jobs. Safe to use from any thread.
+
+    :param provider: is closed with the client.
+    """
+
+    def __init__(self, provider: Provider) -> None:
+        self._provider = provider
+        self._trackers: WeakValueDictionary[str, Tracker] = WeakValueDictionary()
+        self._known: set[str] = set()  # ids that the provider may keep something of
+        self._monitor: Monitor | None = None
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @property
+    def provider(self) -> Provider:
+        """The provider.
+
+        :raises ProviderError: if the client is closed.
+        """
+        if self._closed:
+            raise _closed(self._provider)
+        return self._provider
+
+    def tracker(self, record: JobRecord) -> Tracker:
+        """The one tracker of a job: all job objects that stand for it share what any of them learns."""
+        with self._lock:
+            tracker = self._trackers.get(record.id)
+            if tracker is None:
+                self._forget_unused()
+                tracker = self._trackers[record.id] = Tracker(self.provider, record, self)
+                self._known.add(record.id)
+            return tracker
+
+    @contextmanager
+    def watching(self, tracker: Tracker) -> Iterator[None]:
+        """Keep a tracker fresh meanwhile."""
+        with self._lock:
+            monitor = self._running_monitor()
+        with monitor.watching(tracker):
+            yield
+
+    def poll_soon(self) -> None:
+        """Begin the next query at once, if one is waited for."""
+        with self._lock:
+            if self._monitor is not None and self._monitor.process == os.getpid():
+                self._monitor.poll_soon()
+
+    def close(self) -> None:
+        """End watching and close the provider's connections; jobs go on. Repeating it is harmless."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            monitor, self._monitor = self._monitor, None
+            trackers = list(self._trackers.values())
+        error = _closed(self._provider)
+        for tracker in trackers:
+            if not tracker.finished:
+                tracker.fail(error)
+        if monitor is not None and monitor.process == os.getpid():
+            monitor.close(error)
+        self._provider.close()
+
+    def _running_monitor(self) -> Monitor:
+        if self._closed:
+            raise _closed(self._provider)
+        if self._monitor is not None and self._monitor.process != os.getpid():  # a fork has no threads
+            self._monitor.discard()
+            self._monitor = None
+        if self._monitor is None:
+            self._monitor = Monitor(self._provider)
+        return self._monitor
+
+    def _forget_unused(self) -> None:
+        unused = self._known - set(self._trackers.keys())
+        if unused:
+            self._known -= unused
+            self._provider.forget(unused)
+
+
+def _closed(provider: Provider) -> ProviderError:
+    return ProviderError(
+        f"the environment at {provider.name} is closed; its jobs go on: attach to one with "
+        f"SubmissionEnvironment({provider.name!r}, …).job(id)"
+    )

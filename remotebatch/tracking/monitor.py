@@ -1,0 +1,127 @@
+"""One thread that polls a provider for all the jobs that are waited for.
+
+An array of any size, waited for by any number of threads, costs one query a tick.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from remotebatch.errors import ProviderError, ProviderUnavailable
+from remotebatch.provider import Provider, Wake
+from remotebatch.tracking.tracker import Tracker
+
+_LONG_POLL = 30.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+_JOIN_LIMIT = 5.0
+"""Seconds for which closing waits for a query that is under way."""
+
+
+class Monitor:
+    """Polls one provider, in a thread that ends when nothing has been waited for in a while."""
+
+    def __init__(self, provider: Provider) -> None:
+        self.process = os.getpid()
+        self._provider = provider
+        self._wake = Wake()
+        self._lock = threading.Lock()
+        self._watched: dict[Tracker, int] = {}
+        self._thread: threading.Thread | None = None
+        self._closing = False
+
+    @contextmanager
+    def watching(self, tracker: Tracker) -> Iterator[None]:
+        """Keep a tracker fresh meanwhile."""
+        with self._lock:
+            watchers = self._watched[tracker] = self._watched.get(tracker, 0) + 1
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="remotebatch-monitor", daemon=True)
+                self._thread.start()
+        if watchers == 1:  # otherwise the query that is under way is about this job too
+            self._wake.set()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._watched[tracker] -= 1
+                if not self._watched[tracker]:
+                    del self._watched[tracker]
+
+    def poll_soon(self) -> None:
+        """Begin the next query at once: there is something new to ask for."""
+        self._wake.set()
+
+    def close(self, error: ProviderError) -> None:
+        """End the thread; whatever is still waited for fails with the error."""
+        with self._lock:
+            self._closing = True
+            thread, trackers = self._thread, list(self._watched)
+        for tracker in trackers:
+            tracker.fail(error)
+        self._wake.set()
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_JOIN_LIMIT)
+        if thread is None or not thread.is_alive():
+            self._wake.close()
+
+    def discard(self) -> None:
+        """Close what a forked process has of its parent's monitor, without the thread."""
+        self._wake.close()
+
+    def _run(self) -> None:
+        pause = _FIRST_PAUSE
+        while not self._closing:
+            self._wake.clear()
+            with self._lock:
+                trackers = {
+                    tracker.record.id: tracker
+                    for tracker in self._watched
+                    if not tracker.finished and tracker.error is None
+                }
+            if not trackers:
+                if self._wake.wait(_LONG_POLL) or not self._retire():
+                    continue
+                return
+            cursors = {job_id: tracker.cursor for job_id, tracker in trackers.items()}
+            try:
+                news = self._provider.poll(cursors, _LONG_POLL, self._wake)
+            except ProviderUnavailable:
+                # a failed query is not a failed job: ask again, ever less often
+                self._wake.wait(pause)
+                pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            except ProviderError:
+                if not self._find_the_lost(trackers):
+                    self._wake.wait(pause)
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                continue
+            except Exception as error:  # the waiters have to be informed, for nobody else asks
+                for tracker in trackers.values():
+                    tracker.fail(ProviderError(f"job {tracker.record.id} cannot be watched: {error!r}"))
+                continue
+            pause = _FIRST_PAUSE
+            for job_id, changes in news.items():
+                trackers[job_id].apply(changes)
+
+    def _retire(self) -> bool:
+        with self._lock:
+            if self._watched:
+                return False
+            self._thread = None
+            return True
+
+    def _find_the_lost(self, trackers: dict[str, Tracker]) -> bool:
+        """Find out which job cannot be polled, so that the others go on; return whether there is one."""
+        lost = False
+        for tracker in trackers.values():
+            try:
+                tracker.poll_now()
+            except ProviderUnavailable:
+                continue
+            except ProviderError as error:
+                tracker.fail(error)
+                lost = True
+        return lost
