@@ -6,7 +6,7 @@ import pickle
 import traceback
 from typing import Any
 
-import cloudpickle
+from remotebatch_kernel import pickling
 
 
 def rebuild(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
@@ -27,7 +27,7 @@ def dump(exception: BaseException) -> bytes | None:
     state.pop("__notes__", None)  # the client adds its own; the user's are in the traceback text
     for candidate in (exception, _Rebuilt(exception, state)):
         try:
-            data: bytes = cloudpickle.dumps(candidate)
+            data = pickling.dumps(candidate)
             copy = pickle.loads(data)
         except Exception:  # whatever a user's __reduce__ or __init__ raises: try the next way
             continue

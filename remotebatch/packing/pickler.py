@@ -12,12 +12,13 @@ from typing import IO, Any
 import cloudpickle
 
 from remotebatch.packing.definitions import Definitions, is_users_module
+from remotebatch_kernel import pickling
 from remotebatch_kernel.modules import get_module
 
 _by_value_lock = threading.Lock()
 
 
-class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class Pickler(pickling.Pickler):
     """cloudpickle, sending the user's own modules by value and noting the installed ones it names."""
 
     def __init__(self, file: IO[bytes], definitions: Definitions | None) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 import cloudpickle
 
-from remotebatch_kernel import exceptions
+from remotebatch_kernel import exceptions, pickling
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.formats import envelope, exit_codes
 
@@ -45,7 +45,7 @@ def pack(header: dict[str, Any], outcomes: list[tuple[Any, ...]]) -> bytes:
     """
     plain = all(outcome[0] == "value" and type(outcome[1]) in _PLAIN for outcome in outcomes)
     try:
-        payload = pickle.dumps(outcomes) if plain else cloudpickle.dumps(outcomes)
+        payload = pickle.dumps(outcomes) if plain else pickling.dumps(outcomes)
     except MemoryError:
         raise
     except Exception as error:  # whatever a user's __reduce__ raises
@@ -67,7 +67,7 @@ def _unpicklable(outcomes: list[tuple[Any, ...]], error: Exception) -> str:
     for outcome in outcomes:
         if outcome[0] == "value":
             try:
-                cloudpickle.dumps(outcome[1])
+                pickling.dumps(outcome[1])
             except Exception as cause:  # the one that was met above, or its like
                 kind = type(outcome[1])
                 return f"the result, a {kind.__module__}.{kind.__qualname__}, cannot be pickled: {cause}"
