@@ -7,9 +7,28 @@ Subclass :class:`ProviderContract` in a pytest module and give it an ``environme
         def environment(self):
             return SubmissionEnvironment("Mine", where="test")
 
+A provider with an optional capability adds the mixin of that capability, such as :class:`PoolContract`.
 Needs pytest, which remotebatch itself does not depend on.
 """
 
-from remotebatch.testing.contract import ProviderContract
+from remotebatch.testing.contract import (
+    ArrayContract,
+    AttachContract,
+    CommandContract,
+    ControlContract,
+    FailureContract,
+    PoolContract,
+    ProviderContract,
+    SingleContract,
+)
 
-__all__ = ["ProviderContract"]
+__all__ = [
+    "ArrayContract",
+    "AttachContract",
+    "CommandContract",
+    "ControlContract",
+    "FailureContract",
+    "PoolContract",
+    "ProviderContract",
+    "SingleContract",
+]
