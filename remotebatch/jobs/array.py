@@ -116,19 +116,21 @@ class ArrayJob(Job["list[Result]"], Sequence[ArrayChildJob[Result]]):
     @overload
     def iter_results(
         self, timeout: float | None = None, return_exceptions: Literal[False] = False
-    ) -> Iterator[Result]: ...
+    ) -> Generator[Result, None, None]: ...
     @overload
     def iter_results(
         self, timeout: float | None = None, *, return_exceptions: bool
-    ) -> Iterator[Result | BaseException]: ...
+    ) -> Generator[Result | BaseException, None, None]: ...
     @overload
     def iter_results(
         self, timeout: float | None, return_exceptions: bool
-    ) -> Iterator[Result | BaseException]: ...
-    def iter_results(self, timeout: float | None = None, return_exceptions: bool = False) -> Iterator[Any]:
+    ) -> Generator[Result | BaseException, None, None]: ...
+    def iter_results(
+        self, timeout: float | None = None, return_exceptions: bool = False
+    ) -> Generator[Any, None, None]:
         """Yield the values one by one, in input order, each as soon as its child and those before have ended.
 
-        Values are read ahead of being asked for, a bounded number of them.
+        Values are read ahead of being asked for, a bounded number of them; closing the iterator ends that.
 
         :param timeout: the longest to wait for all of them, in seconds.
         :param return_exceptions: yield exceptions in their places, in place of raising the first.
@@ -142,7 +144,7 @@ class ArrayJob(Job["list[Result]"], Sequence[ArrayChildJob[Result]]):
 
     def as_completed(
         self, timeout: float | None = None, with_results: bool = False
-    ) -> Iterator[ArrayChildJob[Result]]:
+    ) -> Generator[ArrayChildJob[Result], None, None]:
         """Yield each child as it ends, well or badly.
 
         :param timeout: the longest to wait for all of them, in seconds.

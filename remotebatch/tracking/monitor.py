@@ -73,8 +73,10 @@ class Monitor:
 
     def _run(self) -> None:
         pause = _FIRST_PAUSE
-        while not self._closing:
-            self._wake.clear()
+        while True:
+            self._wake.clear()  # before the check, so that no wake is lost
+            if self._closing:
+                return
             with self._lock:
                 trackers = {
                     tracker.record.id: tracker

@@ -44,7 +44,7 @@ def test_job_of_a_script_that_has_ended(cli: Any, root: str, tmp_path: Path) -> 
 
 
 def test_piped_table_is_plain_and_aligned(
-    cli: Any, env: SubmissionEnvironment, half_failed: ArrayJob
+    cli: Any, env: SubmissionEnvironment, half_failed: ArrayJob[Any]
 ) -> None:
     env.options(name="[red]a\nname[/red]").submit(pow, 2, 3).wait()
     output = cli.succeed("jobs")
@@ -65,7 +65,7 @@ def test_one_type(cli: Any, env: SubmissionEnvironment) -> None:
     assert "'Child' is not one of" in cli.fail("jobs", "--type", "Child", code=2)
 
 
-def test_json(cli: Any, half_failed: ArrayJob) -> None:
+def test_json(cli: Any, half_failed: ArrayJob[Any]) -> None:
     (job,) = cli.json("jobs")
     assert job["status"] == "Completed"
     assert job["counts"] == {"active": 0, "running": 0, "succeeded": 3, "failed": 3}

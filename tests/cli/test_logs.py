@@ -53,7 +53,7 @@ def test_bytes_are_passed_on_as_they_are(cli: Any, env: SubmissionEnvironment) -
     assert subprocess.check_output(cli.argv("logs", job.id)) == b"\xff\0no line end"
 
 
-def test_array_needs_a_child(cli: Any, half_failed: ArrayJob) -> None:
+def test_array_needs_a_child(cli: Any, half_failed: ArrayJob[Any]) -> None:
     assert "an array of 6 children: choose one with --child" in cli.fail("logs", half_failed.id, code=2)
     assert cli.succeed("logs", half_failed.id, "--child", "0") == ""
     assert "has children 0 to 5" in cli.fail("logs", half_failed.id, "--child", "6", code=2)

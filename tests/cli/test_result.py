@@ -56,7 +56,7 @@ def test_array(cli: Any, env: SubmissionEnvironment) -> None:
     assert cli.json("result", array.id, "--child", "1") == ["C", "D"]
 
 
-def test_child_of_an_array(cli: Any, half_failed: ArrayJob) -> None:
+def test_child_of_an_array(cli: Any, half_failed: ArrayJob[Any]) -> None:
     assert cli.json("result", half_failed.id, "--child", "4") == 4
     assert "has children 0 to 5" in cli.fail("result", half_failed.id, "--child", "6", code=2)
 
@@ -78,7 +78,7 @@ def test_failure_shows_the_remote_traceback(cli: Any, env: SubmissionEnvironment
         assert "in fail_deep_inside" in said
 
 
-def test_failure_of_an_array_is_its_first(cli: Any, half_failed: ArrayJob) -> None:
+def test_failure_of_an_array_is_its_first(cli: Any, half_failed: ArrayJob[Any]) -> None:
     said = cli.fail("result", half_failed.id)
     assert "ValueError: 1 is odd" in said
     assert "3 is odd" not in said

@@ -42,7 +42,7 @@ def test_single_json(cli: Any, env: SubmissionEnvironment) -> None:
     assert times == sorted(times)
 
 
-def test_array_shows_failed_children(cli: Any, half_failed: ArrayJob) -> None:
+def test_array_shows_failed_children(cli: Any, half_failed: ArrayJob[Any]) -> None:
     output = cli.succeed("status", half_failed.id)
     assert _facts(output)["children"] == "6: 3 succeeded, 3 failed, 0 running, 0 active"
     assert _facts(output)["reason"].startswith("3 of 6 children failed; child 1: ")
@@ -52,7 +52,7 @@ def test_array_shows_failed_children(cli: Any, half_failed: ArrayJob) -> None:
     assert "5 is odd" in lines[2]
 
 
-def test_array_json(cli: Any, half_failed: ArrayJob) -> None:
+def test_array_json(cli: Any, half_failed: ArrayJob[Any]) -> None:
     found = cli.json("status", half_failed.id)
     assert found["counts"]["failed"] == 3
     assert found["child_statuses"] == ["Succeeded", "Failed"] * 3

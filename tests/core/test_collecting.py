@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 
 from remotebatch import FailureType, JobFailed, SubmissionEnvironment
+from tests.support.failures import job_failed
 from tests.support.providers import Careless, environment_of
 
 
@@ -35,7 +37,7 @@ def test_values_come_while_later_children_run(env: SubmissionEnvironment) -> Non
     assert next(values) is None
     assert array.in_progress
     array.abort()
-    assert [error.failure_type for error in values] == [FailureType.ABORTED]
+    assert [job_failed(error).failure_type for error in values] == [FailureType.ABORTED]
 
 
 def test_the_first_failure_ends_the_reading(provider: Careless, env: SubmissionEnvironment) -> None:
@@ -49,13 +51,14 @@ def test_the_first_failure_ends_the_reading(provider: Careless, env: SubmissionE
 
 
 def test_an_iterator_that_is_dropped_ends_the_reading(provider: Careless, env: SubmissionEnvironment) -> None:
-    for values in (
+    readings: list[Generator[Any, None, None]] = [
         env.map_submit(int, "123").wait().iter_results(),
         env.map_submit(int, "123").wait().as_completed(with_results=True),
-    ):
+    ]
+    for values in readings:
         next(values)
         assert provider.reading == 1
-        values.close()  # type: ignore[attr-defined]
+        values.close()
         assert provider.reading == 0
 
 
@@ -96,7 +99,9 @@ def test_a_damaged_result_is_read_again(provider: Careless, env: SubmissionEnvir
 def test_a_result_that_stays_damaged_is_reported(provider: Careless, env: SubmissionEnvironment) -> None:
     provider.cuts = 2
     first, second = env.map_submit(int, "12").results(return_exceptions=True)
-    assert (first.failure_type, second.failure_type) == (FailureType.RESULT_UNAVAILABLE,) * 2
+    assert (job_failed(first).failure_type, job_failed(second).failure_type) == (
+        FailureType.RESULT_UNAVAILABLE,
+    ) * 2
     assert "the stored result is damaged" in str(first)
     provider.read.clear()
     with pytest.raises(JobFailed, match="damaged"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from remotebatch import (
     SubmissionEnvironment,
 )
 from remotebatch.provider import Changes
+from tests.support.failures import job_failed
 from tests.support.providers import Reticent, environment_of, untold
 
 
@@ -32,7 +34,7 @@ def env(provider: Reticent) -> SubmissionEnvironment:
 
 
 @pytest.fixture
-def exits(env: SubmissionEnvironment) -> ArrayJob:
+def exits(env: SubmissionEnvironment) -> ArrayJob[Any]:
     """Children 1 and 3 of four end with exit codes of their own."""
 
     def leave(code: int) -> None:
@@ -43,28 +45,28 @@ def exits(env: SubmissionEnvironment) -> ArrayJob:
     return env.map_submit(leave, [0, 11, 0, 13]).wait()
 
 
-def test_statuses_and_counts_need_no_explanation(provider: Reticent, exits: ArrayJob) -> None:
+def test_statuses_and_counts_need_no_explanation(provider: Reticent, exits: ArrayJob[Any]) -> None:
     assert exits.child_statuses[1] is JobStatus.FAILED
     assert exits.child_exit_codes == [0, None, 0, None]
     assert (exits.counts.failed, exits.failed, exits[1].failed, exits[1].attempts) == (2, True, True, 1)
     assert provider.asked == []
 
 
-def test_reason_of_an_array_explains_only_the_first(provider: Reticent, exits: ArrayJob) -> None:
+def test_reason_of_an_array_explains_only_the_first(provider: Reticent, exits: ArrayJob[Any]) -> None:
     for _ in range(2):
         reason = exits.status_reason
         assert reason == ("2 of 4 children failed; child 1: NonZeroExit: the function called sys.exit(11)")
     assert provider.asked == [[1]]
 
 
-def test_reasons_of_all_children_are_one_query(provider: Reticent, exits: ArrayJob) -> None:
+def test_reasons_of_all_children_are_one_query(provider: Reticent, exits: ArrayJob[Any]) -> None:
     for _ in range(2):
         assert [reason and reason[-3:-1] for reason in exits.child_status_reasons] == [None, "11", None, "13"]
     assert provider.asked == [[1, 3]]
     assert exits.child_exit_codes == [0, 11, 0, 13]
 
 
-def test_each_property_of_a_failed_task_is_explained(provider: Reticent, exits: ArrayJob) -> None:
+def test_each_property_of_a_failed_task_is_explained(provider: Reticent, exits: ArrayJob[Any]) -> None:
     assert exits[1].exit_code == 11
     assert exits[1].failure_type is FailureType.NON_ZERO_EXIT
     assert exits[3].properties()["exit_code"] == 13
@@ -72,9 +74,10 @@ def test_each_property_of_a_failed_task_is_explained(provider: Reticent, exits: 
     assert provider.asked == [[1], [3]]
 
 
-def test_results_explain_all_failures_at_once(provider: Reticent, exits: ArrayJob) -> None:
+def test_results_explain_all_failures_at_once(provider: Reticent, exits: ArrayJob[Any]) -> None:
     _, first, _, second = exits.results(return_exceptions=True)
-    assert [(error.exit_code, error.failure_type) for error in (first, second)] == [
+    failures = [job_failed(first), job_failed(second)]
+    assert [(failure.exit_code, failure.failure_type) for failure in failures] == [
         (11, FailureType.NON_ZERO_EXIT),
         (13, FailureType.NON_ZERO_EXIT),
     ]
@@ -86,7 +89,7 @@ def test_aborted_children_are_explained_at_once(provider: Reticent, env: Submiss
 
     array = env.map_submit(time.sleep, [600] * 5).abort()
     errors = array.results(return_exceptions=True)
-    assert {error.failure_type for error in errors} == {FailureType.ABORTED}
+    assert {job_failed(error).failure_type for error in errors} == {FailureType.ABORTED}
     assert provider.asked == [[0, 1, 2, 3, 4]]
 
 
@@ -98,7 +101,7 @@ def test_an_exception_explains_itself(provider: Reticent, env: SubmissionEnviron
     assert provider.asked == []
 
 
-def test_a_poll_that_tells_less_takes_nothing_away(provider: Reticent, exits: ArrayJob) -> None:
+def test_a_poll_that_tells_less_takes_nothing_away(provider: Reticent, exits: ArrayJob[Any]) -> None:
     tracker = exits._tracker
     explained = tracker.explained(1)
     tracker.apply(Changes(tracker.cursor, [untold(explained)]))
@@ -106,7 +109,7 @@ def test_a_poll_that_tells_less_takes_nothing_away(provider: Reticent, exits: Ar
     assert provider.asked == [[1]]
 
 
-def test_an_explanation_that_comes_late_takes_nothing_back(provider: Reticent, exits: ArrayJob) -> None:
+def test_an_explanation_that_comes_late_takes_nothing_back(provider: Reticent, exits: ArrayJob[Any]) -> None:
     provider.meanwhile = exits.retry
     assert exits[1].exit_code == 11
     provider.meanwhile = lambda: None
@@ -114,19 +117,19 @@ def test_an_explanation_that_comes_late_takes_nothing_back(provider: Reticent, e
     assert exits[1].failure_type is FailureType.NON_ZERO_EXIT
 
 
-def test_retry_after_an_explanation(exits: ArrayJob) -> None:
+def test_retry_after_an_explanation(exits: ArrayJob[Any]) -> None:
     assert exits.status_reason
     assert [child.attempts for child in exits.retry().wait()] == [1, 2, 1, 2]
 
 
-def test_many_threads_are_one_query(provider: Reticent, exits: ArrayJob) -> None:
+def test_many_threads_are_one_query(provider: Reticent, exits: ArrayJob[Any]) -> None:
     with ThreadPoolExecutor(8) as pool:
         reasons = set(pool.map(lambda _: exits.status_reason, range(32)))
     assert len(reasons) == 1
     assert provider.asked == [[1]]
 
 
-def test_a_provider_that_cannot_tell_is_heard(provider: Reticent, exits: ArrayJob) -> None:
+def test_a_provider_that_cannot_tell_is_heard(provider: Reticent, exits: ArrayJob[Any]) -> None:
     def fail() -> None:
         raise ProviderUnavailable("busy just now")
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import nbformat
+import pytest
 from nbclient import NotebookClient
 
 CELLS = [
@@ -32,10 +35,11 @@ except Scaled as error:
 ]
 
 
-def test_notebook(root: str, monkeypatch) -> None:
+def test_notebook(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-    cells = [nbformat.v4.new_code_cell(cell.replace("{root!r}", repr(root))) for cell in CELLS]
-    notebook = nbformat.v4.new_notebook(cells=cells)
+    v4: Any = nbformat.v4  # untyped
+    cells = [v4.new_code_cell(cell.replace("{root!r}", repr(root))) for cell in CELLS]
+    notebook = v4.new_notebook(cells=cells)
     NotebookClient(notebook, timeout=120, kernel_name="python3").execute()
     _, value, card, bar, caught, awaited = [cell["outputs"] for cell in notebook["cells"]]
     assert value[0]["data"]["text/plain"] == "15"

@@ -6,8 +6,10 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,10 +58,12 @@ def test_unpicklable_closure_is_named(env: SubmissionEnvironment) -> None:
         (lambda env: env.map_submit([Command(["true"]), "false"]), "element 1 is 'false'"),
         (lambda env: Command([]), "give a list of the program and its arguments"),
         (lambda env: Command("ls -l"), "give a list of the program and its arguments"),
-        (lambda env: Command(["sleep", 1]), "word 1 is 1: only strings and paths"),
+        (lambda env: Command(["sleep", 1]), "word 1 is 1: only strings and paths"),  # type: ignore[list-item]
     ],
 )
-def test_what_cannot_be_run_is_refused(env: SubmissionEnvironment, submit, message: str) -> None:
+def test_what_cannot_be_run_is_refused(
+    env: SubmissionEnvironment, submit: Callable[[SubmissionEnvironment], Any], message: str
+) -> None:
     with pytest.raises(CannotSend, match=message):
         submit(env)
 
