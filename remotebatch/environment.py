@@ -18,10 +18,11 @@ from remotebatch.packing.inputs import Element, pack_commands, pack_inputs
 from remotebatch.pools import Pool
 from remotebatch.provider import JobRecord, Submission
 from remotebatch.provider.plugins import provider_class
-from remotebatch.settings import JobSettings, check
+from remotebatch.settings import JobSettings
 from remotebatch.status import JobType
 from remotebatch.tracking.client import Client
 from remotebatch.tracking.tracker import Tracker
+from remotebatch.validation import check
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -1,22 +1,16 @@
-"""Settings of a job, and the checking of everything a user names."""
+"""Settings of a job."""
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
-import reprlib
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-
-from remotebatch.errors import InvalidSetting
-
-Checked = TypeVar("Checked", bound=msgspec.Struct)
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -64,75 +58,6 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         """The time constraint in seconds; None for none."""
         given = self.time_constraint
         return given.total_seconds() if isinstance(given, timedelta) else given
-
-
-def check(kind: type[Checked], values: Mapping[str, Any], what: str) -> Checked:
-    """Make ``kind`` of the values, strictly.
-
-    :param what: what the values are, for the message: "setting" or "property".
-    :raises InvalidSetting: naming the value and what is allowed.
-    """
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    for name in values:
-        if name not in fields:
-            close = difflib.get_close_matches(name, fields, n=1)
-            hint = f"did you mean {close[0]!r}? " if close else ""
-            allowed = ", ".join(fields) or "none"
-            raise InvalidSetting(f"unknown {what} {name!r}; {hint}allowed are: {allowed}")
-    for name, field in fields.items():
-        if name not in values and field.required:
-            raise InvalidSetting(f"{what} {name!r} is required: {_expected(field.type)}")
-    try:
-        return msgspec.convert(dict(values), kind, builtin_types=(bytes, timedelta))
-    except msgspec.ValidationError as error:
-        raise InvalidSetting(_explain(str(error), values, fields, what)) from None
-
-
-def _explain(message: str, values: Mapping[str, Any], fields: Mapping[str, Any], what: str) -> str:
-    text, _, path = message.partition(" - at `$.")
-    name = re.split(r"[.\[`]", path)[0]
-    if name not in fields:
-        return text
-    if not text.startswith(("Expected", "Invalid enum value")):  # a nested value's own check
-        return f"{what} {name}: {text[0].lower()}{text[1:]}"
-    shown = name if isinstance(values[name], Mapping) else f"{name}={reprlib.repr(values[name])}"
-    return f"{what} {shown}: expected {_expected(fields[name].type)}"  # a mapping may hold secrets
-
-
-def _expected(annotation: Any) -> str:
-    """Describe in words what an annotated type allows."""
-    info = msgspec.inspect.type_info(annotation)
-    return _describe(info)
-
-
-def _describe(info: Any) -> str:
-    words = {
-        msgspec.inspect.BoolType: "True or False",
-        msgspec.inspect.NoneType: "None",
-        msgspec.inspect.TimeDeltaType: "a timedelta",
-        msgspec.inspect.BytesType: "bytes",
-    }
-    if isinstance(info, msgspec.inspect.UnionType):
-        return " or ".join(_describe(kind) for kind in info.types)
-    if isinstance(info, msgspec.inspect.StrType):
-        longest = f" of at most {info.max_length} characters" if info.max_length else ""
-        return ("a non-empty string" if info.min_length else "a string") + longest
-    if isinstance(info, (msgspec.inspect.IntType, msgspec.inspect.FloatType)):
-        noun = "an integer" if isinstance(info, msgspec.inspect.IntType) else "a number"
-        if info.ge is not None and info.le is not None:
-            return f"{noun} from {info.ge} to {info.le}"
-        if info.ge is not None:
-            return f"{noun} of at least {info.ge}"
-        return f"{noun} greater than {info.gt}" if info.gt is not None else noun
-    if isinstance(info, msgspec.inspect.DictType):
-        return f"a dict from {_describe(info.key_type)} to {_describe(info.value_type)}"
-    if isinstance(info, msgspec.inspect.StructType):
-        return "a dict with " + ", ".join(field.name for field in info.fields)
-    if isinstance(info, msgspec.inspect.ListType):
-        return f"a list, each item {_describe(info.item_type)}"
-    if isinstance(info, msgspec.inspect.LiteralType):
-        return " or ".join(map(repr, info.values))
-    return words.get(type(info), "a value")
 
 
 def _check_text(setting: str, text: str, what: str) -> None:

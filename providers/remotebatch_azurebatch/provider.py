@@ -31,8 +31,9 @@ from remotebatch.provider import (
     Wake,
 )
 from remotebatch.provider.task_ids import numbered_task_id
-from remotebatch.settings import JobSettings, check
+from remotebatch.settings import JobSettings
 from remotebatch.status import JobStatus
+from remotebatch.validation import check
 from remotebatch_azurebatch.accounts.clients import batch_client, translated
 from remotebatch_azurebatch.accounts.connection import Connection
 from remotebatch_azurebatch.accounts.credentials import find_connection

@@ -32,7 +32,8 @@ from remotebatch.provider import (
 )
 from remotebatch.provider.recording import record_of
 from remotebatch.provider.task_ids import numbered_task_id
-from remotebatch.settings import JobSettings, check
+from remotebatch.settings import JobSettings
+from remotebatch.validation import check
 from remotebatch_kernel.formats import inputs
 from remotebatch_local.agent.client import AgentClient, inherited_environment
 from remotebatch_local.settings import LocalProperties, LocalSettings

@@ -17,7 +17,7 @@ from azurebatch_emulator.process.configuration import ACCOUNT, KEY, Configuratio
 from azurebatch_emulator.process.directory import AlreadyRunning, DataDirectory
 from remotebatch.cli.show import json_option, moment, moment_text, write_facts, write_json
 from remotebatch.errors import ProviderError
-from remotebatch.settings import check
+from remotebatch.validation import check
 
 _PORT = click.IntRange(1, 65535)
 

@@ -15,7 +15,7 @@ from azurebatch_emulator.process.addresses import PortTaken, free_ports
 from azurebatch_emulator.process.certificate import certificate_in
 from azurebatch_emulator.process.configuration import ACCOUNT, KEY, Configuration, Quotas, Timings
 from azurebatch_emulator.process.directory import DataDirectory
-from remotebatch.settings import check
+from remotebatch.validation import check
 
 _TRIES = 3
 
