@@ -3,6 +3,7 @@
 # kernel on Python 3.9. Interpreters are looked for on the PATH and among pyenv's. A version that is not there is
 # taken from a newer Debian, in a container, where Docker and mmdebstrap are.
 #   pythons.sh UV PYTHON [VERSION...]   UV is the program, PYTHON one with the test requirements
+# shellcheck disable=SC2329 # functions are called through attempt
 set -eu
 
 uv=$1
