@@ -1,44 +1,93 @@
-# make run    set up, and run the main job on the embedded default
-# make test   set up, install and start the services, run all checks and tests
-# make bench  measure against peers      make lint   make docs   make clean
+# make run           set up, and run the main job on the embedded default
+# make test          set up, install and start the services, run all checks and tests
+# make check         what needs no service, in minutes: lint, types, and tests of core, kernel, command line, Local
+# make lint          all static checks          make docs      the documentation, into site/
+# make coverage      the tests' coverage, subprocesses included (TESTS="tests/core tests/cli" for some of them)
+# make bench         measure against peers      make clean
+# make test-newest   core and Local with the newest allowed dependencies; make test-lowest: with the lowest
+# make test-pythons  core and Local on every supported Python found, the kernel on 3.9 (VERSIONS="3.10 3.9": on these)
+# make lock          write the locks after a change of requirements; make upgrade: with all at their newest
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+LOCK := requirements.lock
+PIP := pip --disable-pip-version-check
+INSTALL := $(BIN)/$(PIP) install --quiet --constraint $(LOCK)
+EXTRAS := .[azure,docker,emulator,notebook]
+LOCAL_TESTS := tests/core tests/kernel tests/cli tests/local
+NO_SERVICES := not docker and not azurite and not keyring
+PYTEST_OPTIONS := --numprocesses 3 --dist loadfile
 
-.PHONY: run test bench lint docs clean
+.PHONY: run test check bench lint docs coverage clean lock upgrade test-newest test-lowest test-pythons services
 
 run: $(VENV)/.examples
 	$(BIN)/python docs/examples/digits_sweep.py
 
-test: $(VENV)/.test lint docs
+test: $(VENV)/.test lint docs services
+	$(BIN)/pytest $(PYTEST_OPTIONS); status=$$?; tests/services/docker.sh stop; exit $$status
+
+check: $(VENV)/.test lint
+	$(BIN)/pytest $(PYTEST_OPTIONS) -m "$(NO_SERVICES)" $(LOCAL_TESTS)
+
+services: $(VENV)/.test
 	tests/services/docker.sh start
 	tests/services/example_image.sh start
 	tests/services/azurite.sh start
 	tests/services/keyring.sh start
 	tests/services/azure_clients.sh start
-	$(BIN)/pytest --numprocesses 3 --dist loadfile; status=$$?; tests/services/docker.sh stop; exit $$status
 
 bench: $(VENV)/.bench
 	$(BIN)/python tests/benchmarks/run.py
 
 lint: $(VENV)/.lint
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pre-commit run --all-files
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/mkdocs.yml
 
 clean:
-	rm -rf $(VENV) site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-* site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 
-$(VENV)/.pip: # 25.1 is the first that knows dependency groups
+test-newest: .venv-newest/.made
+	tests/project/local_part.sh .venv-newest/bin/python
+
+test-lowest: .venv-lowest/.made
+	tests/project/local_part.sh .venv-lowest/bin/python
+
+test-pythons: $(VENV)/.test .venv-uv/.made
+	tests/project/pythons.sh .venv-uv/bin/uv $(BIN)/python $(VERSIONS)
+
+lock: .venv-uv/.made
+	tests/project/lock.sh .venv-uv/bin/uv
+
+upgrade: .venv-uv/.made
+	tests/project/lock.sh .venv-uv/bin/uv --upgrade
+
+# The environment and the stamps in it, one for each dependency group of pyproject.toml.
+$(VENV)/.pip: $(LOCK)
 	$(PYTHON) -m venv $(VENV)
-	$(INSTALL) 'pip>=25.1'
+	$(INSTALL) pip
 	touch $@
 
-# one stamp for each dependency group of pyproject.toml
-$(VENV)/.%: pyproject.toml | $(VENV)/.pip
-	$(INSTALL) --editable '.[azure,docker,emulator]' --group $*
+$(VENV)/.%: pyproject.toml $(LOCK) $(VENV)/.pip
+	$(INSTALL) --build-constraint $(LOCK) --editable '$(EXTRAS)' --group $*
 	touch $@
+
+.venv-uv/.made: # from the lock where it has uv, so that a lock which no longer fits can be written anew
+	$(PYTHON) -m venv .venv-uv
+	.venv-uv/bin/$(PIP) install --quiet --constraint $(LOCK) uv
+	touch $@
+
+.venv-newest/.made: FORCE
+	$(PYTHON) -m venv .venv-newest
+	.venv-newest/bin/$(PIP) install --quiet --upgrade pip
+	.venv-newest/bin/$(PIP) install --quiet --upgrade --upgrade-strategy eager --editable '$(EXTRAS)' --group local-test
+	touch $@
+
+.venv-lowest/.made: pyproject.toml .venv-uv/.made
+	$(PYTHON) -m venv .venv-lowest
+	.venv-uv/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
+	    --editable '$(EXTRAS)' --group local-test
+	touch $@
+
+FORCE:

@@ -1,4 +1,4 @@
-"""What all tests share: a Local provider under a root of its own."""
+"""What all tests share: a Local provider under a root of its own, and the markers of services."""
 
 from __future__ import annotations
 
@@ -11,6 +11,18 @@ import pytest
 
 from remotebatch import SubmissionEnvironment
 from remotebatch_local import LocalProvider
+from tests.support import services
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a service, so that ``-m "not docker"`` leaves it out."""
+    for item in items:
+        services.mark(item)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """No test is skipped for want of a service: it fails."""
+    services.require(item)
 
 
 def stop_agent(root: str) -> None:

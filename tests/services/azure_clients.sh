@@ -7,26 +7,25 @@ set -eu
 
 state=${REMOTEBATCH_TEST_STATE:-/var/tmp/remotebatch-tests}
 python=${PYTHON:-.venv/bin/python}
+locks=$(dirname "$0")/locks
 
-# What an environment was made with is written into it last, so that a broken or an old one is made anew.
-make_environment() { # name, packages
-    name=$1
-    shift
-    wanted=$(echo "$*" | tr ' ' '\n')
-    [ "$(cat "$state/$name/wanted" 2>/dev/null)" = "$wanted" ] && return
-    echo "installing $*"
-    rm -rf "${state:?}/$name"
-    "$python" -m venv "$state/$name"
-    "$state/$name/bin/pip" install --quiet --disable-pip-version-check "$@" >"$state/$name.log" 2>&1 ||
-        { cat "$state/$name.log"; exit 1; }
-    echo "$wanted" >"$state/$name/wanted"
+# The lock that an environment was made from is written into it last: a broken or an old one is replaced.
+make_environment() { # name
+    lock=$locks/$1.lock
+    cmp -s "$lock" "$state/$1/wanted" && return
+    echo "installing $1"
+    rm -rf "${state:?}/$1"
+    "$python" -m venv "$state/$1"
+    "$state/$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$lock" \
+        >"$state/$1.log" 2>&1 || { cat "$state/$1.log"; exit 1; }
+    cp "$lock" "$state/$1/wanted"
 }
 
 case $1 in
 start)
     mkdir -p "$state"
-    make_environment azure-batch-14 azure-batch==14.2.0 azure-storage-blob
-    make_environment azure-cli azure-cli==2.91.0
+    make_environment azure-batch-14
+    make_environment azure-cli
     ;;
 stop) ;;
 esac
