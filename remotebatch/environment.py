@@ -32,7 +32,7 @@ Result = TypeVar("Result")
 
 
 class SubmissionEnvironment:
-    """A place to submit jobs to (Wolfram: RemoteBatchSubmissionEnvironment).
+    """A place to submit jobs to.
 
     :param provider: name of an installed provider; "Local" runs on this machine.
     :param properties: properties of the provider, checked at once.
@@ -106,7 +106,7 @@ class SubmissionEnvironment:
         self, function: Callable[Params, Result], /, *args: Params.args, **kwargs: Params.kwargs
     ) -> SingleJob[Result]: ...
     def submit(self, function: Callable[..., Any] | Command, /, *args: Any, **kwargs: Any) -> SingleJob[Any]:
-        """Send one call (Wolfram: RemoteBatchSubmit) and return at once.
+        """Send one call and return at once.
 
         :param function: any callable, or a :class:`~remotebatch.Command`.
         :param args: its positional arguments.
@@ -139,7 +139,7 @@ class SubmissionEnvironment:
         chunksize: int = 1,
         initializer: Callable[[], Any] | None = None,
     ) -> ArrayJob[Any]:
-        """Send one function over many elements (Wolfram: RemoteBatchMapSubmit) and return at once.
+        """Send one function over many elements and return at once.
 
         :param function: any callable; or an iterable of :class:`~remotebatch.Command`, one a child.
         :param iterables: its arguments, zipped as :meth:`concurrent.futures.Executor.map` does.
@@ -160,7 +160,7 @@ class SubmissionEnvironment:
         return ArrayJob(self, self._submit_calls(JobType.ARRAY, function, elements, chunksize, initializer))
 
     def jobs(self, type: JobType | str | None = None) -> list[SingleJob[Any] | ArrayJob[Any]]:  # noqa: A002
-        """Single and Array jobs at the provider, newest first, never children (Wolfram: RemoteBatchJobs).
+        """Single and Array jobs at the provider, newest first, never children.
 
         :param type: only jobs of this type.
         """

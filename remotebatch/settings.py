@@ -19,25 +19,25 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """Settings that every provider understands. A provider adds its own in a subclass."""
 
     vcpu_count: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
-    """vCPUs, and so task slots, that each task occupies (Wolfram: VCPUCount)."""
+    """vCPUs, and so task slots, that each task occupies."""
     job_priority: Annotated[float, Meta(ge=-1, le=1)] = 0.0
-    """From -1 (last) to +1 (first) among the jobs of a pool (Wolfram: JobPriority)."""
+    """From -1 (last) to +1 (first) among the jobs of a pool."""
     container_image: Annotated[str, Meta(min_length=1)] | None = None
-    """Image to run each task in; None for the provider's default (Wolfram: ContainerImage)."""
+    """Image to run each task in; None for the provider's default."""
     time_constraint: Annotated[float, Meta(gt=0)] | timedelta | None = None
-    """Longest run of a task, in seconds or as a timedelta (Wolfram: TimeConstraint)."""
+    """Longest run of a task, in seconds or as a timedelta."""
     max_retries: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     """How often a failed task is run again before it counts as failed."""
     input_files: dict[str, Any] = {}
-    """Files put in each task's working directory: name → path or bytes (Wolfram: RemoteInputFiles)."""
+    """Files put in each task's working directory: name → path or bytes."""
     environment: dict[str, str] = {}
     """Environment variables for the tasks."""
     name: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
-    """Name of the job; by default the function's (Wolfram: RemoteJobName)."""
+    """Name of the job; by default the function's."""
     gpu_count: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
     """GPUs for each task."""
     include_definitions: bool = True
-    """Whether the user's own, uninstalled modules travel with the function (Wolfram: IncludeDefinitions)."""
+    """Whether the user's own, uninstalled modules travel with the function."""
 
     def __post_init__(self) -> None:
         if isinstance(self.time_constraint, timedelta) and self.time_constraint <= timedelta(0):

@@ -15,7 +15,7 @@ class _Printed(enum.Enum):
 
 
 class JobType(_Printed):
-    """Kinds of job objects (Wolfram: JobType)."""
+    """Kinds of job objects."""
 
     SINGLE = "Single"
     ARRAY = "Array"
@@ -23,7 +23,7 @@ class JobType(_Printed):
 
 
 class JobStatus(_Printed):
-    """Where a job stands (Wolfram: JobStatus). It only ever moves down this list, except by ``retry()``."""
+    """Where a job stands. It only ever moves down this list, except by ``retry()``."""
 
     ACTIVE = "Active"
     """Queued; for an array: children are still waiting or running."""

@@ -24,9 +24,9 @@ class AzureBatchProperties(Discreet, frozen=True, kw_only=True, forbid_unknown_f
     shown: ClassVar[tuple[str, ...]] = ("pool_id", "service_object", "batch_endpoint", "poll_interval")
 
     pool_id: Name | Annotated[list[Name], Meta(min_length=1)]
-    """Pool that jobs run on (Wolfram: PoolID); of several, an array is spread over all."""
+    """Pool that jobs run on; of several, an array is spread over all."""
     service_object: Literal["new"] | None = None
-    """"new" asks for credentials even where some are saved (Wolfram: "ServiceObject" -> "New")."""
+    """"new" asks for credentials even where some are saved."""
     batch_endpoint: Name | None = None
     """URL of the Batch account, such as ``https://name.region.batch.azure.com``."""
     credential: Any = None

@@ -80,7 +80,7 @@ class _Unavailable(click.Command):
 
 
 def _discard_output() -> None:
-    """Have the interpreter flush into nothing when it ends: nobody reads any more."""
+    """Let the interpreter flush into nothing when it ends: the reader is gone."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

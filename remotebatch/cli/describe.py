@@ -55,7 +55,7 @@ def listing_row(record: JobRecord, counts: Counts, id_length: int | None) -> lis
 
 
 def listing_json(record: JobRecord, counts: Counts) -> dict[str, Any]:
-    """All that the provider's list tells of a job's standing."""
+    """All that the provider's list has of a job."""
     return {
         "id": record.id,
         "name": record.name,

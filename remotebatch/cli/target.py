@@ -40,7 +40,7 @@ class Target:
 
     @property
     def provider(self) -> Provider:
-        """The provider itself, for what job objects do not tell."""
+        """The provider itself, for what job objects do not offer."""
         return self.environment._client.provider
 
 

@@ -24,13 +24,13 @@ Result = TypeVar("Result", covariant=True)
 
 
 class ArrayJob(Job["list[Result]"], Sequence[ArrayChildJob[Result]]):
-    """Many evaluations of one function (Wolfram: a job object of type Array). A sequence of its children."""
+    """Many evaluations of one function. A sequence of its children."""
 
     type = JobType.ARRAY
 
     @property
     def id(self) -> str:
-        """remotebatch's id of the job, a UUID; the provider has its own (Wolfram: JobUUID)."""
+        """remotebatch's id of the job, a UUID; the provider has its own."""
         return self._tracker.record.id
 
     def __len__(self) -> int:
@@ -48,7 +48,7 @@ class ArrayJob(Job["list[Result]"], Sequence[ArrayChildJob[Result]]):
 
     @property
     def provider_first_task_id(self) -> str:
-        """The provider's id of the first child's task: "10000001" (Wolfram: ProviderFirstTaskID)."""
+        """The provider's id of the first child's task: "10000001"."""
         return self._tracker.provider.task_id(self._tracker.record, 0)
 
     @property
@@ -75,19 +75,19 @@ class ArrayJob(Job["list[Result]"], Sequence[ArrayChildJob[Result]]):
 
     @property
     def child_statuses(self) -> list[JobStatus]:
-        """Status of each child (Wolfram: ChildJobStatuses)."""
+        """Status of each child."""
         self._tracker.refresh()
         return [task.status for task in self._tracker.tasks()]
 
     @property
     def child_exit_codes(self) -> list[int | None]:
-        """Exit code of each child (Wolfram: ChildJobExitCodes)."""
+        """Exit code of each child."""
         self._tracker.refresh()
         return [task.exit_code for task in self._tracker.tasks()]
 
     @property
     def child_status_reasons(self) -> list[str | None]:
-        """Status reason of each child (Wolfram: ChildJobStatusReasons)."""
+        """Status reason of each child."""
         self._tracker.refresh()
         return [task.reason for task in self._tracker.explained_tasks(range(len(self)))]
 
@@ -180,11 +180,11 @@ class ArrayJob(Job["list[Result]"], Sequence[ArrayChildJob[Result]]):
         return self
 
     def delete(self) -> None:
-        """End the job if need be and remove all that is stored of it (Wolfram: DeleteObject)."""
+        """End the job if need be and remove all that is stored of it."""
         self._delete()
 
     def properties(self) -> dict[str, Any]:
-        """All of the job's properties in one dict (Wolfram: Properties)."""
+        """All of the job's properties in one dict."""
         return self._common_properties() | {
             "provider_first_task_id": self.provider_first_task_id,
             "child_count": len(self),

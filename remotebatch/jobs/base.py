@@ -42,7 +42,7 @@ class Job(ABC, Generic[Value]):
     @property
     @abstractmethod
     def id(self) -> str:
-        """remotebatch's id of the job, a UUID; the provider has its own (Wolfram: JobUUID)."""
+        """remotebatch's id of the job, a UUID; the provider has its own."""
 
     @property
     def name(self) -> str:
@@ -71,7 +71,7 @@ class Job(ABC, Generic[Value]):
 
     @property
     def provider_job_id(self) -> str:
-        """The provider's id of the job (Wolfram: ProviderJobID)."""
+        """The provider's id of the job."""
         return self._tracker.record.provider_job_id
 
     # -- where it stands --------------------------------------------------------------------
@@ -103,7 +103,7 @@ class Job(ABC, Generic[Value]):
     @property
     @abstractmethod
     def status_reason(self) -> str | None:
-        """Why the job is in its status, where there is something to say (Wolfram: JobStatusReason)."""
+        """Why the job is in its status, where there is something to say."""
 
     def done(self) -> bool:
         """Whether the job has ended, well or badly."""
@@ -146,7 +146,7 @@ class Job(ABC, Generic[Value]):
     # -- acting on it -----------------------------------------------------------------------
 
     def abort(self) -> Self:
-        """End the job with every process and container it started (Wolfram: RemoteBatchJobAbort).
+        """End the job with every process and container it started.
 
         What has ended stays as it is. The status may lag a moment behind.
 
@@ -174,7 +174,7 @@ class Job(ABC, Generic[Value]):
 
     @abstractmethod
     def properties(self) -> dict[str, Any]:
-        """All of the job's properties in one dict (Wolfram: Properties)."""
+        """All of the job's properties in one dict."""
 
     def _delete(self) -> None:
         self._tracker.provider.delete(self._tracker.record)
@@ -217,7 +217,7 @@ class Job(ABC, Generic[Value]):
 
     @abstractmethod
     def _known_status(self) -> JobStatus:
-        """The status as last heard, without a query."""
+        """The status as last known, without a query."""
 
     @abstractmethod
     def _any_failed(self) -> bool: ...

@@ -19,7 +19,7 @@ from remotebatch_kernel.formats import envelope
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The record of one evaluation (Wolfram: EvaluationData)."""
+    """The record of one evaluation."""
 
     success: bool
     failure_type: FailureType | None
@@ -28,11 +28,11 @@ class Evaluation:
     input_string: str = ""
     """The call as text, shortened."""
     warnings: list[dict[str, Any]] = field(default_factory=list)
-    """Python warnings, each with category, message, filename and lineno (Wolfram: Messages)."""
+    """Python warnings, each with category, message, filename and lineno."""
     timing: float | None = None
-    """CPU seconds, with those of child processes (Wolfram: Timing)."""
+    """CPU seconds, with those of child processes."""
     absolute_timing: float | None = None
-    """Wall-clock seconds (Wolfram: AbsoluteTiming)."""
+    """Wall-clock seconds."""
     python: str | None = None
     """Version of the Python that evaluated it."""
     outcomes: list[tuple[Any, ...]] = field(default_factory=list, repr=False)
@@ -62,7 +62,7 @@ def unpack(data: bytes | mmap.mmap) -> Evaluation:
     header, payload = _split(data)
     try:
         outcomes = pickle.loads(payload) if len(payload) else []
-    except Exception as error:  # unpickling runs whatever the user's classes define
+    except Exception as error:  # unpickling runs code of the user's classes
         raise CorruptResult(
             f"the result cannot be unpickled here: {type(error).__name__}: {error}"
         ) from error
@@ -81,7 +81,7 @@ def unpack(data: bytes | mmap.mmap) -> Evaluation:
 
 
 def succeeded_in(path: Path) -> bool:
-    """Whether the result object in a file tells of a success; nothing is unpickled.
+    """Whether the result object in a file is that of a success; nothing is unpickled.
 
     :raises DamagedResult: if it is cut or altered.
     """
@@ -110,7 +110,7 @@ def load_result(path: str | os.PathLike[str]) -> Any:
     The file is mapped into memory, so that a large value is not held twice while it is read.
 
     :raises Exception: what the function raised, as itself.
-    :raises JobFailed: if the job failed otherwise; the file does not tell of its ids and its exit code.
+    :raises JobFailed: if the job failed otherwise; the file has neither its ids nor its exit code.
     :raises ValueError: if the file is no result, is damaged, or its value cannot be unpickled here.
     """
     loaded = unpack(_mapped(Path(path)))

@@ -1,4 +1,4 @@
-"""Slow calls made side by side, in threads, for whoever takes what they return one after the other."""
+"""Slow calls made in parallel, in threads, for a consumer that takes the values in order."""
 
 from __future__ import annotations
 

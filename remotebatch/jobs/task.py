@@ -36,19 +36,19 @@ class TaskJob(Job[Result]):
 
     @property
     def provider_task_id(self) -> str:
-        """The provider's id of the task: "10000000" for a single job (Wolfram: ProviderTaskID)."""
+        """The provider's id of the task: "10000000" for a single job."""
         return self._tracker.provider.task_id(self._tracker.record, self._index)
 
     @property
     def status_reason(self) -> str | None:
-        """Why the job is in its status, where there is something to say (Wolfram: JobStatusReason)."""
+        """Why the job is in its status, where there is something to say."""
         return self._explained_task().reason
 
     @property
     def exit_code(self) -> int | None:
         """Exit code of the task's process; 128 plus the signal's number if a signal ended it.
 
-        None before it has ended, and where no process was started (Wolfram: JobExitCode).
+        None before it has ended, and where no process was started.
         """
         return self._explained_task().exit_code
 
@@ -84,7 +84,7 @@ class TaskJob(Job[Result]):
     @overload
     def log(self, *, raw: Literal[True]) -> bytes: ...
     def log(self, *, raw: bool = False) -> str | bytes:
-        """Standard output: so far while the job runs, all of it after (Wolfram: JobLog).
+        """Standard output: so far while the job runs, all of it after.
 
         :param raw: bytes as written, in place of text read as UTF-8 with replacement.
         """
@@ -95,7 +95,7 @@ class TaskJob(Job[Result]):
     @overload
     def error_log(self, *, raw: Literal[True]) -> bytes: ...
     def error_log(self, *, raw: bool = False) -> str | bytes:
-        """Standard error, as :meth:`log` gives standard output (Wolfram: JobStandardErrorLog)."""
+        """Standard error, as :meth:`log` gives standard output."""
         return self._stream("stderr", raw)
 
     def follow(self, stream: Stream = "stdout") -> Iterator[str]:
@@ -120,13 +120,13 @@ class TaskJob(Job[Result]):
 
     @property
     def evaluation(self) -> Evaluation | None:
-        """The record of the evaluation; None before the job has ended (Wolfram: EvaluationData)."""
+        """The record of the evaluation; None before the job has ended."""
         if not self.status.final:
             return None
         return self._reader.evaluation()
 
     def result(self, timeout: float | None = None) -> Result:
-        """Wait for the job and return its value (Wolfram: EvaluationResult).
+        """Wait for the job and return its value.
 
         A child that spans several elements returns the list of their values.
 
@@ -199,7 +199,7 @@ class TaskJob(Job[Result]):
         return copies
 
     def properties(self) -> dict[str, Any]:
-        """All of the job's properties in one dict (Wolfram: Properties)."""
+        """All of the job's properties in one dict."""
         task = self._explained_task()
         loaded = self.evaluation
         return self._common_properties() | {
@@ -256,7 +256,7 @@ class TaskJob(Job[Result]):
 
 
 class SingleJob(TaskJob[Result]):
-    """One call of one function (Wolfram: a job object of type Single)."""
+    """One call of one function."""
 
     type = JobType.SINGLE
 
@@ -265,16 +265,16 @@ class SingleJob(TaskJob[Result]):
 
     @property
     def id(self) -> str:
-        """remotebatch's id of the job, a UUID; the provider has its own (Wolfram: JobUUID)."""
+        """remotebatch's id of the job, a UUID; the provider has its own."""
         return self._tracker.record.id
 
     def delete(self) -> None:
-        """End the job if need be and remove all that is stored of it (Wolfram: DeleteObject)."""
+        """End the job if need be and remove all that is stored of it."""
         self._delete()
 
 
 class ArrayChildJob(TaskJob[Result]):
-    """One task of an array job (Wolfram: a job object of type ArrayChild)."""
+    """One task of an array job."""
 
     type = JobType.ARRAY_CHILD
 
@@ -301,5 +301,5 @@ class ArrayChildJob(TaskJob[Result]):
         return f"child {self._index} of job {self.name!r} ({self.parent.id})"
 
     def properties(self) -> dict[str, Any]:
-        """All of the job's properties in one dict (Wolfram: Properties)."""
+        """All of the job's properties in one dict."""
         return super().properties() | {"parent": self.parent.id, "index": self.index, "span": self.span}

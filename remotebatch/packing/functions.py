@@ -52,7 +52,7 @@ def pack_function(
     pickler = Pickler(buffer, definitions if include_definitions else None)
     try:
         pickler.dump(content)
-    except Exception as error:  # whatever a user's __reduce__ raises
+    except Exception as error:  # raised by a user's __reduce__
         raise CannotSend(explain_function(name, function, definitions, error)) from error
     data = envelope.pack(
         {

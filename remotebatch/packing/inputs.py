@@ -74,7 +74,7 @@ def pack_inputs(
             buffer.truncate()
             try:
                 Pickler(buffer, definitions).dump((args, dict(kwargs)))
-            except Exception as error:  # whatever a user's __reduce__ raises
+            except Exception as error:  # raised by a user's __reduce__
                 raise CannotSend(explain_argument(function, args, kwargs, packed.count, error)) from error
             packed.add(buffer.getvalue())
     except BaseException:

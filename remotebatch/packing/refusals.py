@@ -78,7 +78,7 @@ def _culprit(value: Any, depth: int = 0) -> str | None:
     """Say which object inside ``value`` cannot be pickled, or None if it can."""
     try:
         Pickler(io.BytesIO(), Definitions()).dump(value)
-    except Exception as error:  # whatever a user's __reduce__ raises
+    except Exception as error:  # raised by a user's __reduce__
         for part in _parts(value) if depth < _CULPRIT_DEPTH else ():
             found = _culprit(part, depth + 1)
             if found:

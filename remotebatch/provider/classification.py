@@ -57,7 +57,7 @@ def of_command(exit_code: int | None) -> Failure:
 
 
 def _signal(exit_code: int | None) -> str | None:
-    """The signal that an exit code tells of, as shells and containers have it."""
+    """The signal that an exit code stands for, as shells and containers report it."""
     try:
         return f"killed by {signal.Signals((exit_code or 0) - _SIGNAL_BASE).name}"
     except ValueError:

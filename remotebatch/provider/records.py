@@ -82,7 +82,7 @@ def encode_record(record: JobRecord) -> bytes:
 
 
 def decode_record(data: bytes | str, settings_type: type[JobSettings]) -> JobRecord:
-    """A record from JSON, whatever version wrote it.
+    """A record from JSON, of this version or an earlier one.
 
     :param settings_type: the provider's settings.
     :raises UnreadableRecord: if a later version wrote it, or if it is damaged.

@@ -1,4 +1,4 @@
-"""Task ids as Wolfram's AzureBatch numbers them: "10000000" for a single job, children from "10000001".
+"""Task ids as numbers: "10000000" for a single job, children from "10000001".
 
 Ids belong to the provider; Local and AzureBatch number their tasks in this way.
 """

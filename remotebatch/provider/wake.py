@@ -31,7 +31,7 @@ class Wake:
             pass
 
     def wait(self, timeout: float) -> bool:
-        """Sleep, at most ``timeout`` seconds; tell whether it was ended early."""
+        """Sleep, at most ``timeout`` seconds; return whether it was ended early."""
         poll = select.poll()
         poll.register(self, select.POLLIN)
         return bool(poll.poll(timeout * 1000))

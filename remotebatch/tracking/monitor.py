@@ -55,7 +55,7 @@ class Monitor:
         self._wake.set()
 
     def close(self, error: ProviderError) -> None:
-        """End the thread; whatever is still waited for fails with the error."""
+        """End the thread; jobs that are still waited for fail with the error."""
         with self._lock:
             self._closing = True
             thread, trackers = self._thread, list(self._watched)
@@ -100,7 +100,7 @@ class Monitor:
                     self._wake.wait(pause)
                     pause = min(2 * pause, _LONGEST_PAUSE)
                 continue
-            except Exception as error:  # the waiters have to be informed, for nobody else asks
+            except Exception as error:  # the waiters have to be informed: no other query is made
                 for tracker in trackers.values():
                     tracker.fail(ProviderError(f"job {tracker.record.id} cannot be watched: {error!r}"))
                 continue
