@@ -90,7 +90,8 @@ def test_licence_is_in_the_wheel(wheel: Path) -> None:
 
 def test_source_distribution_builds_the_same_wheel(built: Path, wheel: Path, directory: Path) -> None:
     (source,) = built.glob("*.tar.gz")
-    assert not [name for name in tarfile.open(source).getnames() if "/.venv" in name]
+    with tarfile.open(source) as archive:
+        assert not [name for name in archive.getnames() if "/.venv" in name]
     run(sys.executable, "-m", "build", "--wheel", "--outdir", directory / "direct", ROOT, cwd=directory)
     (direct,) = (directory / "direct").iterdir()
     contents = [
