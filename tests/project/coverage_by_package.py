@@ -27,7 +27,8 @@ def main(path: str) -> None:
             lines[key] += summary["num_statements"]
     for name in sorted(lines):
         print(
-            f"{name:<50} {covered[name]:>6} of {lines[name]:>6} lines {covered[name] / max(lines[name], 1):>6.1%}"
+            f"{name:<50} {covered[name]:>6} of {lines[name]:>6} lines"
+            f" {covered[name] / max(lines[name], 1):>6.1%}"
         )
 
 
