@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 LOCK := requirements.lock
 PIP := pip --disable-pip-version-check
 INSTALL := $(BIN)/$(PIP) install --quiet --constraint $(LOCK)
+TESTS := tests
 EXTRAS := .[azure,docker,emulator,notebook]
 LOCAL_TESTS := tests/core tests/kernel tests/cli tests/local
 NO_SERVICES := not docker and not azurite and not keyring
@@ -44,6 +45,10 @@ lint: $(VENV)/.lint
 
 docs: $(VENV)/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -f docs/mkdocs.yml
+
+coverage: # in an environment of its own, each Python of which measures itself
+	$(MAKE) VENV=.venv-coverage .venv-coverage/.coverage
+	tests/project/coverage.sh .venv-coverage/bin/python $(TESTS)
 
 clean:
 	rm -rf $(VENV) .venv-* site build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*

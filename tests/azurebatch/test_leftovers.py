@@ -23,6 +23,8 @@ from remotebatch_azurebatch.storage.layout import OBJECTS
 from tests.support.azure_command import AzureCommand
 from tests.support.batch import QUICKLY, connect, new_pool, new_task, wait_for, wait_for_job
 
+pytestmark = pytest.mark.azurite
+
 DAY = timedelta(days=1)
 
 

@@ -8,9 +8,13 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from azurebatch_emulator import Emulator, Timings
 from tests.azurebatch.conftest import POOL, container_pool, variables
 from tests.support.batch import connect, wait_for_nodes
+
+pytestmark = [pytest.mark.azurite, pytest.mark.docker]
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "image_classification.py"
 IMAGE = f"remotebatch-test/image-classification:{sys.version_info[0]}.{sys.version_info[1]}"

@@ -26,6 +26,7 @@ ON_AZURE_BATCH = 'SubmissionEnvironment("AzureBatch"'
 LOCALLY = 'SubmissionEnvironment("Local")'
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+with_services = [pytest.mark.azurite, pytest.mark.docker]
 
 
 def blocks(page: Path, language: str) -> list[str]:
@@ -38,6 +39,15 @@ def is_run_elsewhere(block: str) -> bool:
     return all(RUN_ELSEWHERE.match(line) for line in block.splitlines() if line.strip())
 
 
+def needs_services(page: Path) -> bool:
+    """Whether what a page runs needs Azurite and Docker."""
+    return any(
+        name in text
+        for text in blocks(page, "python") + blocks(page, "sh")
+        for name in (ON_AZURE_BATCH, "emulator", "remotebatch_azurebatch", "container_image")
+    )
+
+
 def table(page: Path, heading: str) -> dict[str, list[str]]:
     """First cell → other cells of the table under a heading."""
     _, _, below = page.read_text().partition(f"\n## {heading}\n")
@@ -46,7 +56,10 @@ def table(page: Path, heading: str) -> dict[str, list[str]]:
     return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows[2:]}
 
 
-@every_page
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, id=page.stem, marks=with_services if needs_services(page) else ()) for page in PAGES],
+)
 def test_snippets_run(page: Path, surroundings: Any, request: pytest.FixtureRequest) -> None:
     snippets = "\n".join(blocks(page, "python"))
     if ON_AZURE_BATCH in snippets:

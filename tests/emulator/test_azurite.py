@@ -23,6 +23,8 @@ from azurebatch_emulator.process.certificate import make_certificate
 from remotebatch.errors import ProviderError
 from tests.support.processes import await_end
 
+pytestmark = pytest.mark.azurite
+
 _KILLED_PARENT = """
 import os, signal, sys
 from azure.storage.blob import BlobServiceClient

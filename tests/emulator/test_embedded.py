@@ -21,6 +21,8 @@ from remotebatch_execution.runners.containers import ROOT_LABEL
 from tests.support.batch import connect, wait_for_nodes
 from tests.support.processes import await_end, processes_of
 
+pytestmark = pytest.mark.azurite
+
 _KILLED_PARENT = """
 import os, signal, sys
 from azurebatch_emulator import Emulator

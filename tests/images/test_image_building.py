@@ -21,6 +21,8 @@ from tests.support.machine import Machine, keyring_of
 from tests.support.storing_registry import PASSWORD, USER, StoringRegistry, storing_registry
 from tests.support.terminal import run_in_terminal
 
+pytestmark = pytest.mark.docker
+
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
 BASE = f"remotebatch-test/python-pip:{MINOR}"
 OTHER_MINOR = "3.13" if MINOR == "3.11" else "3.11"

@@ -16,6 +16,8 @@ import pytest
 
 from remotebatch import Command, FailureType, JobStatus, ProviderError, SubmissionEnvironment
 
+pytestmark = pytest.mark.docker
+
 
 def containers(job_id: str) -> list[str]:
     with closing(docker.from_env()) as client:
