@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from azure.batch import BatchClient, models
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import QUICKLY, delete_job, new_pool, new_task, terminate_job, wait_for
 from tests.support.schedules import HOUR, change_times, create_schedule, jobs, now
 

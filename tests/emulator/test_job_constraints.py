@@ -8,8 +8,7 @@ from collections.abc import Iterator
 import pytest
 from azure.batch import BatchClient, models
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import (
     QUICKLY,
     Gate,

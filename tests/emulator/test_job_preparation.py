@@ -12,8 +12,7 @@ import pytest
 from azure.batch import BatchClient, models
 from azure.core.exceptions import HttpResponseError
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import (
     QUICKLY,
     Gate,

@@ -13,8 +13,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from azurebatch_emulator.protocol.models.common import moment
 from tests.support.batch import QUICKLY, connect, new_task, refusal, wait_for
 from tests.support.schedules import FAR, change_times, create_schedule, execution, jobs, now

@@ -17,8 +17,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import (
     QUICKLY,
     delete_job,

@@ -16,8 +16,7 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import (
     code_of,
     connect,

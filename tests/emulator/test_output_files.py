@@ -17,9 +17,9 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
-from azurebatch_emulator.execution.failures import FILE_UPLOAD_FAILURES, TaskFailure
 from azurebatch_emulator.execution.output_files import check, upload
 from azurebatch_emulator.execution.storage import Storage
+from azurebatch_emulator.protocol.failures import FILE_UPLOAD_FAILURES, TaskFailure
 from azurebatch_emulator.protocol.models.common import ErrorCategory, IdentityReference
 from azurebatch_emulator.protocol.models.files import (
     BlobContainerDestination,

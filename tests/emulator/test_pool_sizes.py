@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from azure.batch import BatchClient, models
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import (
     code_of,
     connect,

@@ -16,8 +16,7 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Quotas, Timings
+from azurebatch_emulator import Emulator, Quotas, Timings
 from tests.support.batch import code_of, connect, new_pool, refusal, shell, wait_for, wait_for_nodes
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z")

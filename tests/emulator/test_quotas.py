@@ -8,8 +8,7 @@ import pytest
 from azure.batch import BatchClient, models
 from azure.core.exceptions import HttpResponseError
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Quotas, Timings
+from azurebatch_emulator import Emulator, Quotas, Timings
 from tests.support.batch import (
     QUICKLY,
     connect,

@@ -17,8 +17,7 @@ from azure.storage.blob import (
     generate_blob_sas,
 )
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import new_job, new_pool, new_task, shell, wait_for, wait_for_nodes, wait_for_task
 
 

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from azurebatch_emulator.execution.failures import TaskFailure
+from azurebatch_emulator.protocol.failures import TaskFailure
 
 Parse = Callable[[str], Any]
 

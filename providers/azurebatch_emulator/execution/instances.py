@@ -10,12 +10,13 @@ from contextlib import suppress
 
 from azurebatch_emulator.execution import command_line, resource_files
 from azurebatch_emulator.execution.environment import instance_variables, set_variables, task_variables
-from azurebatch_emulator.execution.failures import nonzero_exit_code
 from azurebatch_emulator.execution.machine import Attempt, Command, End, Machine
+from azurebatch_emulator.protocol.failures import nonzero_exit_code
 from azurebatch_emulator.protocol.models import tasks as models
 from azurebatch_emulator.protocol.models.common import now
 from azurebatch_emulator.state.node import Node
-from azurebatch_emulator.state.task import Ending, Task
+from azurebatch_emulator.state.outcome import TaskOutcome
+from azurebatch_emulator.state.task import Task
 
 _HOLD = '"$@"; echo $? > "$0"; exec sleep 2147483647'
 """Keeps a coordination command's place when it has ended: what it left in the background lives on."""
@@ -59,7 +60,7 @@ class Instances:
             files = self._settings.common_resource_files or ()
             resource_files.fetch(files, directory, self._machine.storage, stop)
 
-    async def coordinate(self) -> Ending | None:
+    async def coordinate(self) -> TaskOutcome | None:
         """Run all coordination commands; tells how the task ends if one of them fails.
 
         :raises TaskFailure: if they cannot be started.
@@ -124,25 +125,25 @@ class Instances:
         )
 
 
-async def _follow(attempt: Attempt, logs: str, subtask: models.Subtask) -> Ending:
+async def _follow(attempt: Attempt, logs: str, subtask: models.Subtask) -> TaskOutcome:
     """See a coordination command to its end."""
     subtask.start_time = now()
     _turn(subtask, models.SubtaskState.RUNNING)
     end = await _end(attempt, _exit_code_file(logs))
     if end.failure is not None:
-        ending = Ending.failed(end.failure)
+        outcome = TaskOutcome.failed(end.failure)
     elif end.exit_code != 0:
-        ending = Ending.failed(nonzero_exit_code(), end.exit_code)
+        outcome = TaskOutcome.failed(nonzero_exit_code(), end.exit_code)
     else:
-        ending = Ending(0)
+        outcome = TaskOutcome(0)
     result = models.TaskResult
-    subtask.exit_code = ending.exit_code
-    subtask.failure_info = ending.failure
-    subtask.result = result.SUCCESS if ending.succeeded else result.FAILURE
+    subtask.exit_code = outcome.exit_code
+    subtask.failure_info = outcome.failure
+    subtask.result = result.SUCCESS if outcome.succeeded else result.FAILURE
     subtask.container_info = end.container
     subtask.end_time = now()
     _turn(subtask, models.SubtaskState.COMPLETED)
-    return ending
+    return outcome
 
 
 async def _end(attempt: Attempt, told: str) -> End:

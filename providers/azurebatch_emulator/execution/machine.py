@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azurebatch_emulator.execution import command_line, container_options, removal
-from azurebatch_emulator.execution.failures import TaskFailure
 from azurebatch_emulator.execution.storage import Storage
 from azurebatch_emulator.execution.transfers import Transfers
-from azurebatch_emulator.process.configuration import Configuration
+from azurebatch_emulator.protocol.failures import TaskFailure
 from azurebatch_emulator.protocol.models.containers import (
     ContainerHostDataPath,
     ContainerInfo,
@@ -27,15 +26,16 @@ from azurebatch_emulator.protocol.models.containers import (
     ContainerSettings,
     ContainerWorkingDirectory,
 )
+from azurebatch_emulator.state.configuration import AccountConfiguration
 from remotebatch.errors import ProviderError
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
 from remotebatch_execution.runners import Runner, TaskEnd, TaskSpec, containers
 from remotebatch_execution.runners.containers import ContainerRunner
 from remotebatch_execution.runners.processes import ProcessRunner
 from remotebatch_kernel.system.linux import LEFTOVER_MARK
-from remotebatch_local.engine.engine import GRACE
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
 _REMOVERS = 2
 _TRASH = "trash"
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
@@ -107,7 +107,7 @@ class Attempt:
         """Ask it to end, and after a while end it with all it started."""
         if self._grace is None and not self._end.done():
             self._runner.signal(self._spec.key, signal.SIGTERM)
-            self._grace = asyncio.get_running_loop().call_later(GRACE, self.kill)
+            self._grace = asyncio.get_running_loop().call_later(_GRACE, self.kill)
 
     def kill(self) -> None:
         """End it at once, with all it started."""
@@ -178,7 +178,7 @@ class _ContainerAttempt(Attempt):
 class Machine:
     """Runs commands for all nodes of the service."""
 
-    def __init__(self, configuration: Configuration, lock_descriptor: int, storage: Storage) -> None:
+    def __init__(self, configuration: AccountConfiguration, lock_descriptor: int, storage: Storage) -> None:
         self.configuration = configuration
         self.storage = storage
         self.transfers = Transfers()

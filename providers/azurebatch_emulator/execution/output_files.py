@@ -17,7 +17,6 @@ from typing import BinaryIO, NamedTuple, TextIO
 
 from azure.storage.blob import ContainerClient
 
-from azurebatch_emulator.execution.failures import TaskFailure
 from azurebatch_emulator.execution.patterns import FilePattern
 from azurebatch_emulator.execution.storage import (
     PARALLEL_TRANSFERS,
@@ -29,6 +28,7 @@ from azurebatch_emulator.execution.storage import (
     without_signature,
 )
 from azurebatch_emulator.execution.transfers import heed
+from azurebatch_emulator.protocol.failures import TaskFailure
 from azurebatch_emulator.protocol.models.common import ErrorCategory
 from azurebatch_emulator.protocol.models.files import BlobContainerDestination, OutputFile, UploadCondition
 

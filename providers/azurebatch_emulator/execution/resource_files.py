@@ -19,7 +19,6 @@ from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse, Retry
 
-from azurebatch_emulator.execution.failures import TaskFailure
 from azurebatch_emulator.execution.storage import (
     MEBIBYTE,
     PARALLEL_TRANSFERS,
@@ -30,6 +29,7 @@ from azurebatch_emulator.execution.storage import (
     failure,
 )
 from azurebatch_emulator.execution.transfers import heed
+from azurebatch_emulator.protocol.failures import TaskFailure
 from azurebatch_emulator.protocol.models.files import ResourceFile
 
 Item = TypeVar("Item")

@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 
 import platformdirs
 
-from azurebatch_emulator.process.addresses import reachable, require_free, url
+from azurebatch_emulator.process.addresses import require_free
 from azurebatch_emulator.process.certificate import Certificate
+from azurebatch_emulator.state.configuration import reachable, url
 from remotebatch.errors import ProviderError
 
 VERSION = "3.37.0"

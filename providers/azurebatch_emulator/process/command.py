@@ -13,8 +13,9 @@ import click
 
 from azurebatch_emulator.process import launch
 from azurebatch_emulator.process.certificate import certificate_in
-from azurebatch_emulator.process.configuration import ACCOUNT, KEY, Configuration
+from azurebatch_emulator.process.configuration import Configuration
 from azurebatch_emulator.process.directory import AlreadyRunning, DataDirectory
+from azurebatch_emulator.state.configuration import ACCOUNT, KEY
 from remotebatch.cli.show import json_option, moment, moment_text, write_facts, write_json
 from remotebatch.errors import ProviderError
 from remotebatch.settings import check

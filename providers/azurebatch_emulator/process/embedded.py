@@ -13,8 +13,9 @@ from azurebatch_emulator.execution.removal import remove
 from azurebatch_emulator.process import launch
 from azurebatch_emulator.process.addresses import PortTaken, free_ports
 from azurebatch_emulator.process.certificate import certificate_in
-from azurebatch_emulator.process.configuration import ACCOUNT, KEY, Configuration, Quotas, Timings
+from azurebatch_emulator.process.configuration import Configuration
 from azurebatch_emulator.process.directory import DataDirectory
+from azurebatch_emulator.state.configuration import ACCOUNT, KEY, Quotas, Timings
 from remotebatch.settings import check
 
 _TRIES = 3

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from azurebatch_emulator.execution.failures import FILE_UPLOAD_FAILURES, PRE_PROCESSING_FAILURES
 from azurebatch_emulator.protocol.errors import BatchServiceError
+from azurebatch_emulator.protocol.failures import FILE_UPLOAD_FAILURES, PRE_PROCESSING_FAILURES
 from azurebatch_emulator.protocol.models import jobs as job_models
 from azurebatch_emulator.protocol.models import tasks as models
 from azurebatch_emulator.state.task import Task

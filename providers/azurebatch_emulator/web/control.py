@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from azurebatch_emulator.execution.storage import Storage
 from azurebatch_emulator.protocol.errors import ERRORS, BatchServiceError
 from azurebatch_emulator.protocol.models.common import encode
 from azurebatch_emulator.protocol.models.nodes import NodeState
@@ -105,7 +106,7 @@ class Faults:
         cut(request)
         return Answer(500)
 
-    def routes(self, account: Account) -> list[Route]:
+    def routes(self, account: Account, storage: Storage) -> list[Route]:
         """The control endpoint."""
 
         async def order(request: Request) -> Response:
@@ -131,7 +132,7 @@ class Faults:
             return Response(encode({"nodeId": node.resource.id}), media_type="application/json")
 
         async def expire_sas(request: Request) -> Response:
-            account.machine.storage.expire((await _body(request, _ExpiredSas)).container)
+            storage.expire((await _body(request, _ExpiredSas)).container)
             return Response(status_code=204)
 
         return [

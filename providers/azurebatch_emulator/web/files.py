@@ -259,7 +259,7 @@ def _delete(call: Call, tree: _Tree) -> Answer:
         return Answer(200)
     if os.listdir(path) and not call.flag("recursive"):
         raise BatchServiceError("OperationInvalidForCurrentState", "The directory is not empty.")
-    call.account.machine.discard([path])
+    call.account.context.execution.discard([path])
     return Answer(200)
 
 

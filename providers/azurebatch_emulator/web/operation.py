@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
+from azurebatch_emulator.execution.storage import Storage
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models.common import decode, encode, moment
 from azurebatch_emulator.state.account import Account
@@ -44,6 +45,8 @@ class Call:
     """One request, authenticated, its body read."""
 
     account: Account
+    storage: Storage
+    """What reaches the containers that clients name."""
     endpoint: str
     """Address of the service as the client has it; what an answer tells of its own request begins with it.
 
