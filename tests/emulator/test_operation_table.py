@@ -16,4 +16,4 @@ def test_table_in_the_docs_is_what_the_tests_say(tmp_path: Path) -> None:
     after = PAGE.read_text()
     PAGE.write_text(before)
     assert made.returncode == 0, made.stderr + made.stdout
-    assert after == before, "make it anew: python tests/support/operation_table.py"
+    assert after == before, "make it again: python -m tests.support.operation_table"

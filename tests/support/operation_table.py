@@ -1,6 +1,6 @@
 """The table of operations in the docs, made from the tests' marks.
 
-    python tests/support/operation_table.py    writes the page anew
+    python -m tests.support.operation_table    writes the page
 
 An operation is faithful if tests that exercise it as a client does pass and none says that it is partial.
 """

@@ -295,7 +295,7 @@ def _parser() -> _Parser:
 
 
 def _explaining(read: Parse) -> Parse:
-    """argparse tells the text of this error only."""
+    """argparse gives the text of this error only."""
 
     def read_or_explain(text: str) -> Any:
         try:

@@ -47,7 +47,7 @@ class Instances:
         return [node.task_directory(*ids) for node in self._nodes]
 
     def variables(self, number: int = 0) -> dict[str, str]:
-        """What an instance is told besides what every task is told."""
+        """The variables of an instance beside those of every task."""
         return instance_variables(self._nodes, number, self.directories[number])
 
     def fetch_files(self, stop: threading.Event) -> None:
@@ -61,7 +61,7 @@ class Instances:
             resource_files.fetch(files, directory, self._machine.storage, stop)
 
     async def coordinate(self) -> TaskOutcome | None:
-        """Run all coordination commands; tells how the task ends if one of them fails.
+        """Run all coordination commands; returns the task's outcome if one of them fails.
 
         :raises TaskFailure: if they cannot be started.
         """
@@ -99,7 +99,7 @@ class Instances:
         await asyncio.gather(*(attempt.end() for attempt in self._attempts))
 
     def _command(self, number: int) -> Command:
-        """The coordination command of an instance; what is told of it lies beside its streams."""
+        """The coordination command of an instance; its exit code is written beside its streams."""
         task, node, directory = self._task, self._nodes[number], self.directories[number]
         job_id, task_id = task.job.resource.id, task.resource.id
         # the primary's own command has its streams where those of a subtask's coordination command are
@@ -146,13 +146,13 @@ async def _follow(attempt: Attempt, logs: str, subtask: models.Subtask) -> TaskO
     return outcome
 
 
-async def _end(attempt: Attempt, told: str) -> End:
+async def _end(attempt: Attempt, exit_code_file: str) -> End:
     """How the coordination command itself ended, which its place outlives."""
     over = asyncio.ensure_future(attempt.end())
     try:
         while not over.done():
-            if os.path.exists(told) and os.path.getsize(told) > 1:
-                with open(told) as file:  # noqa: ASYNC230 - of a few bytes
+            if os.path.exists(exit_code_file) and os.path.getsize(exit_code_file) > 1:
+                with open(exit_code_file) as file:  # noqa: ASYNC230 - of a few bytes
                     return End(int(file.read()))
             await asyncio.wait([over], timeout=_LOOK_INTERVAL)
         return over.result()

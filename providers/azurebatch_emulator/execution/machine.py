@@ -1,4 +1,4 @@
-"""The machine under all nodes: it runs commands as processes or containers, by the local engine."""
+"""The machine under all nodes: it runs commands as processes or containers."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Command:
     """One command to run on a node."""
 
     label: tuple[str, str]
-    """Job id and task id, for whoever looks at the process or container."""
+    """Job id and task id, as the process or container shows them."""
     command_line: str
     directory: str
     """The task's directory; its ``wd`` is the working directory."""
@@ -62,7 +62,7 @@ class Command:
     registries: Sequence[ContainerRegistry] = ()
     """Those that the node knows the credentials for."""
     alone: bool = False
-    """It was lost before: it shares nothing any more, lest it takes others with it."""
+    """It was lost before: it shares nothing any more, so that it cannot take others with it."""
     log_directory: str | None = None
     """Where stdout.txt and stderr.txt go, if not to the task's directory."""
 
@@ -82,7 +82,7 @@ class End:
     """How a command ended."""
 
     exit_code: int | None = None
-    """As a shell tells it where a signal ended the command."""
+    """As a shell reports it where a signal ended the command."""
     failure: TaskFailure | None = None
     """Why it could not be run at all."""
     lost: bool = False
@@ -274,7 +274,7 @@ class Machine:
             raise TaskFailure("CommandLaunchFailed", Message=f"{argv[0]!r} cannot be executed")
         return {
             "argv": [program, *argv[1:]],
-            # the same for all of a node, so that all are forked from one warm kernel
+            # the same for all of a node, so that all are forked by one fork server
             "job_environment": {
                 "PATH": path,
                 "LANG": "C.UTF-8",
@@ -360,7 +360,7 @@ def _no_engine(error: ProviderError) -> TaskFailure:
 
 
 def _exit_code(end: TaskEnd) -> int | None:
-    """The exit code, as a shell tells it where a signal ended the command."""
+    """The exit code, as a shell reports it where a signal ended the command."""
     if end.lost:
         return None
     return end.exit_code if end.exit_code is not None else 128 + (end.signal or 0)

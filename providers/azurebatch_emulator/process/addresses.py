@@ -18,7 +18,7 @@ class PortTaken(ProviderError):
 
 
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports that nobody listens on just now."""
+    """Ports that are free just now."""
     found: list[int] = []
     for port in random.sample(_FREE_RANGE, len(_FREE_RANGE)):
         if _binding_error(host, port) is None:

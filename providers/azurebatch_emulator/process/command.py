@@ -1,4 +1,4 @@
-"""``remotebatch emulator``: start and stop a local Azure Batch service, and tell how to reach it."""
+"""``remotebatch emulator``: start and stop a local Azure Batch service, and show how to reach it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ data_option = click.option(
     "--data",
     metavar="DIR",
     callback=_data_directory,
-    help="Data directory; it tells several emulators apart.  [default: one in the user's data directory]",
+    help="Data directory; several emulators differ by it.  [default: one in the user's data directory]",
 )
 
 
@@ -69,7 +69,7 @@ def emulator() -> None:
 def start(directory: DataDirectory, storage_port: int | None, detach: bool, **options: Any) -> None:
     """Start the service, and Azurite beside it.
 
-    Writes shell lines that tell clients how to reach it, once it answers.
+    Writes shell lines with which clients reach it, once it answers.
     """
     first = storage_port or options["port"] + 1
     options |= {"data": directory.path, "storage_ports": [first, first + 1, first + 2]}
@@ -84,7 +84,7 @@ def start(directory: DataDirectory, storage_port: int | None, detach: bool, **op
         return
     try:
         _write_exports(configuration)
-        _tell_what_to_expect(configuration)
+        _describe_runtime(configuration)
         if not detach:
             _say("Ctrl-C stops it.")
             if process.wait() != 0:
@@ -124,7 +124,7 @@ def status(directory: DataDirectory, as_json: bool) -> None:
 @emulator.command()
 @data_option
 def env(directory: DataDirectory) -> None:
-    """Write shell lines, for eval, that tell clients how to reach it."""
+    """Write shell lines, for eval, with which clients reach it."""
     if directory.running() is None:
         raise ProviderError(
             f"no emulator is running for {directory.path}; start one: remotebatch emulator start"
@@ -150,7 +150,7 @@ def _write_exports(configuration: Configuration) -> None:
     sys.stdout.flush()  # who reads them may wait for them while the service runs
 
 
-def _tell_what_to_expect(configuration: Configuration) -> None:
+def _describe_runtime(configuration: Configuration) -> None:
     if configuration.runtime == "process":
         _say("Container images are ignored: all tasks run as processes of this machine.")
     else:
@@ -161,7 +161,7 @@ def _tell_what_to_expect(configuration: Configuration) -> None:
         except ProviderError as error:
             _say(f"Tasks with container settings will fail: {error}. --runtime process runs them without.")
     if configuration.https:
-        _say("Any bearer token for the Batch service's audience is taken, whoever signed it.")
+        _say("Any bearer token for the Batch service's audience is taken, whatever its signature.")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

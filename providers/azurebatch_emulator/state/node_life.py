@@ -141,7 +141,7 @@ class NodeLife:
     async def leave(self, option: Deallocation, stopped: asyncio.Event) -> None:
         """Go out of the pool, once the tasks are where the option wants them.
 
-        :param stopped: set if it shall stay after all; then it does, if its tasks keep it waiting.
+        :param stopped: set if it is to stay after all; then it stays, if its tasks still keep it waiting.
         """
         self._leave_service(NodeState.LEAVING_POOL)
         step = self._go(partial(self._leave, option, stopped))

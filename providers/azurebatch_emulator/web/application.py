@@ -74,7 +74,7 @@ class _Endpoint:
         except BatchServiceError as error:
             answer = self._refusal(error, request, request_id)
         except ClientDisconnect:
-            return  # nobody would hear it
+            return  # there is no client left to answer
         except Exception:
             _log.exception("%s %s failed, request %s", request.method, scope["path"], request_id)
             answer = self._refusal(BatchServiceError("InternalError"), request, request_id)
@@ -122,7 +122,7 @@ class _Endpoint:
 
     async def _carry_out(self, operation: Operation, call: Call) -> Answer:
         answer = await operation.answer(call)
-        recorded = self._account.ledger.flush()  # what a client is told outlives a crash
+        recorded = self._account.ledger.flush()  # what a client has seen outlives a crash
         if call.method in _CHANGING and not recorded:
             raise BatchServiceError("InternalError", "The change could not be recorded.")
         return answer
@@ -190,7 +190,7 @@ def _response(answer: Answer, asked: Mapping[str, str], request_id: str) -> Resp
 
 
 class _PlainResponse(Response):
-    """Adds no headers of its own, save a length where the service has one."""
+    """Adds no headers of its own, except a length where the service has one."""
 
     def init_headers(self, headers: object = None) -> None:
         self.raw_headers = []
