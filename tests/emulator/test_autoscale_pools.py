@@ -1,4 +1,4 @@
-"""What automatic scaling learns from a pool, and what the service tells of it."""
+"""What automatic scaling learns from a pool, and what the service shows of it."""
 
 from __future__ import annotations
 
