@@ -1,4 +1,4 @@
-"""A local Azure Batch service: the data-plane protocol in front of the local engine."""
+"""A local Azure Batch service: the data-plane protocol in front, processes and containers behind."""
 
 from azurebatch_emulator.process.embedded import Emulator
 from azurebatch_emulator.state.configuration import Quotas, Timings

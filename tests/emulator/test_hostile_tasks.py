@@ -27,7 +27,7 @@ from tests.support.batch import (
     wait_for,
     wait_for_task,
 )
-from tests.support.blobs import container_url, new_container, output, stored
+from tests.support.blobs import container_url, output, stored
 from tests.support.emulator import AT_ONCE, EmulatorOptions
 
 EMULATOR: EmulatorOptions = {"runtime": "process", "timings": AT_ONCE}
@@ -42,12 +42,6 @@ def pool(client: BatchClient) -> str:
 @pytest.fixture
 def job(client: BatchClient, pool: str) -> str:
     return make_job(client, pool)
-
-
-@pytest.fixture
-def container(azurite: str) -> Iterator[ContainerClient]:
-    with new_container(azurite) as container:
-        yield container
 
 
 @pytest.fixture(scope="module")

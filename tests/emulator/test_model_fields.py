@@ -261,7 +261,8 @@ def sdk_fields(model: type[Any]) -> dict[str, bool]:
     annotations: dict[str, object] = {}
     for base in reversed(model.__mro__):
         annotations |= vars(base).get("__annotations__", {})
-    attributes = object.__new__(model)._attr_to_rest_field
+    make: Any = model.__new__  # it collects the fields on first use
+    attributes = make(model)._attr_to_rest_field
     return {
         field._rest_name: type(None) not in typing.get_args(annotations[name])
         for name, field in attributes.items()

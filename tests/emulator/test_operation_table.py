@@ -6,13 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-TABLE = Path(__file__).parents[1] / "support" / "operation_table.py"
-PAGE = Path(__file__).parents[2] / "docs" / "pages" / "emulator-operations.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "pages" / "emulator-operations.md"
 
 
 def test_table_in_the_docs_is_what_the_tests_say(tmp_path: Path) -> None:
     before = PAGE.read_text()
-    made = subprocess.run([sys.executable, str(TABLE)], capture_output=True, text=True)
+    command = [sys.executable, "-m", "tests.support.operation_table"]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     after = PAGE.read_text()
     PAGE.write_text(before)
     assert made.returncode == 0, made.stderr + made.stdout

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from azure.storage.blob import (
     BlobLeaseClient,
-    BlobServiceClient,
     ContainerClient,
     StandardBlobTier,
     generate_container_sas,
@@ -37,12 +35,6 @@ LOGS = {"fileuploadout.txt", "fileuploaderr.txt"}
 def storage(azurite: str) -> Iterator[Storage]:
     with Storage(azurite) as storage:
         yield storage
-
-
-@pytest.fixture
-def container(azurite: str) -> Iterator[ContainerClient]:
-    with BlobServiceClient.from_connection_string(azurite) as service:
-        yield service.create_container(f"out-{uuid.uuid4().hex}")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -25,7 +24,7 @@ from tests.support.batch import (
     wait_for_nodes,
     wait_for_task,
 )
-from tests.support.blobs import container_url, new_container, output, stored
+from tests.support.blobs import container_url, output, stored
 from tests.support.definite import definite, execution_of, failure_of
 
 OPERATIONS = ("create_task", "get_task", "list_tasks")
@@ -48,12 +47,6 @@ def job(client: BatchClient, node: models.BatchNode) -> str:
             models.EnvironmentSetting(name="BOTH", value="of the job"),
         ],
     )
-
-
-@pytest.fixture
-def container(azurite: str) -> Iterator[ContainerClient]:
-    with new_container(azurite) as container:
-        yield container
 
 
 def limits(**limits: Any) -> models.BatchTaskConstraints:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
 
 import pytest
 from azure.batch import BatchClient
+from azure.storage.blob import ContainerClient
 
 from azurebatch_emulator import Emulator, Quotas, Timings
 from azurebatch_emulator.process.addresses import free_ports
 from azurebatch_emulator.process.azurite import Azurite
 from tests.support.batch import Gate, connect
+from tests.support.blobs import new_container
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -78,6 +80,13 @@ def make_emulator(azurite: str) -> Iterator[MakeEmulator]:
             return emulator
 
         yield make
+
+
+@pytest.fixture
+def container(azurite: str) -> Iterator[ContainerClient]:
+    """A blob container of its own, which is empty."""
+    with new_container(azurite) as container:
+        yield container
 
 
 @pytest.fixture

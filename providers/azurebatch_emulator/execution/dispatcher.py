@@ -160,7 +160,7 @@ class Dispatcher:
 
     def _barred(self, task: Task) -> frozenset[str]:
         """Nodes where a task must not go."""
-        unfit = self._visits.of(task.job).unfit
+        unfit = self._visits.unfit(task.job)
         if self._pool is not None and job_manager.needs_dedicated_node(task):
             unfit |= {key for key, node in self._pool.nodes.items() if not node.resource.is_dedicated}
         return unfit

@@ -77,6 +77,11 @@ class Visits:
         self._site = site
         self._of_jobs: dict[TaskJob, JobVisits] = {}
 
+    def unfit(self, job: TaskJob) -> frozenset[str]:
+        """Keys of the nodes that a job's tasks must not go to, since they could not be prepared."""
+        visits = self._of_jobs.get(job)  # a forgotten job may still have withdrawn tasks in a queue
+        return _NOWHERE if visits is None else visits.unfit
+
     def of(self, job: TaskJob) -> JobVisits:
         """Those of one job."""
         if job not in self._of_jobs:
