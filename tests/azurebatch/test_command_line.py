@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from azurebatch_emulator.execution.command_line import split
-from azurebatch_emulator.execution.failures import TaskFailure
+from azurebatch_emulator.protocol.failures import TaskFailure
 from azurebatch_emulator.protocol.models.common import ErrorCategory
 
 

@@ -11,8 +11,7 @@ import pytest
 from azure.batch import BatchClient
 from click.testing import CliRunner
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Quotas, Timings
+from azurebatch_emulator import Emulator, Quotas, Timings
 from remotebatch.errors import InvalidSetting, ProviderError
 from remotebatch_azurebatch.commands.azure import azure
 from remotebatch_azurebatch.pools import pool as pools

@@ -13,8 +13,7 @@ from azure.batch import BatchClient, models
 from azure.core.pipeline import PipelineRequest
 from azure.core.pipeline.policies import SansIOHTTPPolicy
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Quotas, Timings
+from azurebatch_emulator import Emulator, Quotas, Timings
 from remotebatch.errors import InvalidSetting, ProviderError, ProviderUnavailable
 from remotebatch_azurebatch.pools.preflight import PoolFacts, PoolWarning, Preflight, has_gpus, vcpus_of
 from remotebatch_azurebatch.settings import AzureBatchSettings

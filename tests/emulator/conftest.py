@@ -1,5 +1,5 @@
 """The services that these tests share."""
 
-from tests.support.emulator import azurite, client, emulator, gate
+from tests.support.emulator import azurite, client, container, emulator, gate, make_emulator
 
-__all__ = ["azurite", "client", "emulator", "gate"]
+__all__ = ["azurite", "client", "container", "emulator", "gate", "make_emulator"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import pytest
@@ -14,18 +14,16 @@ from azure.core import MatchConditions
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import ResourceExistsError, ResourceModifiedError, ResourceNotFoundError
 
-from azurebatch_emulator import Emulator, Timings
-from tests.support.batch import new_job, new_pool, new_task
+from azurebatch_emulator import Emulator
+from tests.support.batch import as_sent, new_job, new_pool, new_task
 
 T = TypeVar("T")
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        pool = new_pool("p", task_slots_per_node=8)
-        asyncio.run(_with(emulator, lambda client: client.create_pool(pool)))
-        yield emulator
+def pool(emulator: Emulator) -> None:
+    pool = new_pool("p", task_slots_per_node=8)
+    asyncio.run(_with(emulator, lambda client: client.create_pool(pool)))
 
 
 async def _with(emulator: Emulator, work: Callable[[BatchClient], Awaitable[T]]) -> T:
@@ -38,7 +36,7 @@ Run = Callable[[Callable[[BatchClient], Awaitable[Any]]], Any]
 
 
 @pytest.fixture
-def run(emulator: Emulator) -> Run:
+def run(emulator: Emulator, pool: None) -> Run:
     """Runs a coroutine function with a client."""
     return lambda work: asyncio.run(_with(emulator, work))
 
@@ -104,7 +102,7 @@ def test_what_runs_is_ended(run: Run) -> None:
             lambda: client.get_job_task_counts("ended"), lambda counts: counts.task_counts.running == 2
         )
         await client.terminate_task("ended", "first")
-        reason: Any = {"terminateReason": "enough"}
+        reason: Any = as_sent(terminateReason="enough")
         poller = await client.begin_terminate_job("ended", reason, polling_interval=0)
         await poller.wait()
         job = await client.get_job("ended")

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from azure.batch import BatchClient, models
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
 from tests.support.batch import QUICKLY, delete_job, new_pool, new_task, terminate_job, wait_for
 from tests.support.schedules import HOUR, change_times, create_schedule, jobs, now
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 def automatic_pool(keep_alive: bool | None = None, **options: Any) -> models.BatchPoolInfo:

@@ -346,7 +346,7 @@ def test_too_few_samples_are_an_error_of_their_own() -> None:
     assert value("$ActiveTasks.GetSample(TimeInterval_Minute, TimeInterval_Zero, 50)", history(7)) == (7,)
     with pytest.raises(InsufficientSampleData) as caught:
         variables("\nsamplevecavg = avg($PendingTasks.GetSample(TimeInterval_Minute, 70));", history(7))
-    # the column is the one that the service tells: that of the parenthesis
+    # the column is the one that the service shows: that of the parenthesis
     expected = "Line 2, Col 43: Insufficient data from data set: $PendingTasks wanted 70%, received 50%"
     assert str(caught.value) == expected
 

@@ -1,4 +1,4 @@
-"""What automatic scaling learns from a pool, and what the service tells of it."""
+"""What automatic scaling learns from a pool, and what the service shows of it."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from azurebatch_emulator import autoscale
+from azurebatch_emulator import Timings, autoscale
 from azurebatch_emulator.autoscale.samples import PERIOD, Sample, Samples
+from azurebatch_emulator.execution.executor import Executor
 from azurebatch_emulator.execution.machine import Machine
 from azurebatch_emulator.execution.storage import Storage
-from azurebatch_emulator.process.configuration import Configuration, Timings
+from azurebatch_emulator.process.configuration import Configuration
 from azurebatch_emulator.protocol.models import jobs, pools, tasks
 from azurebatch_emulator.protocol.models.nodes import NodeState
 from azurebatch_emulator.state.account import Account
+from azurebatch_emulator.state.background import Background
+from azurebatch_emulator.state.context import Context
 from azurebatch_emulator.state.ledger import Ledger
 
 
@@ -30,7 +33,8 @@ def in_account(directory: Path, body: Callable[[Account], Awaitable[None]]) -> N
         )
         lock = os.open(directory / "lock", os.O_CREAT)
         machine = Machine(configuration, lock, Storage(configuration.storage))
-        account = Account(configuration, Ledger(str(directory / "ledger")), machine)
+        background, ledger = Background(), Ledger(str(directory / "ledger"))
+        account = Account(Context(configuration, ledger, background, Executor(machine, background)))
         try:
             await body(account)
         finally:
@@ -40,8 +44,11 @@ def in_account(directory: Path, body: Callable[[Account], Awaitable[None]]) -> N
     asyncio.run(run())
 
 
-def run_of(account: Account, formula: str) -> pools.AutoScaleRun:
-    return autoscale.evaluate(formula, account.pool("p"))
+def run_of(account: Account, formula: str, samples: Samples | None = None) -> pools.AutoScaleRun:
+    """Evaluate a formula for the pool as it is now, after the samples of its past."""
+    pool, samples = account.pool("p"), Samples() if samples is None else samples
+    samples.add(pool.scaling.sample())
+    return autoscale.evaluate(formula, pool.size.targets, samples)
 
 
 def task(name: str, **settings: object) -> tasks.TaskAdd:
@@ -120,8 +127,6 @@ def test_nodes_and_ended_tasks_count(tmp_path: Path) -> None:
         job = account.create_job(jobs.JobAdd(id="j", pool_info=jobs.PoolInfo(pool_id="p")))
         job.add_task(task("bad"))
         job.terminate_task(job.task("bad"))
-        samples = Samples()
-        keeping = asyncio.ensure_future(samples.keep(pool))
         while len(pool.nodes) < 3 or pool.resource.allocation_state is not pools.AllocationState.STEADY:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         preempted = next(node for node in pool.nodes.values() if not node.resource.is_dedicated)
@@ -131,20 +136,19 @@ def test_nodes_and_ended_tasks_count(tmp_path: Path) -> None:
             $TargetDedicatedNodes = nodes;
             $TargetLowPriorityNodes = sum($FailedTasks.GetSample(1) * 10, $SampleNodeCount.GetSample(1));
         """
-        assert autoscale.targets(autoscale.evaluate(formula, pool, samples)) == (121, 13)
-        keeping.cancel()
+        assert autoscale.targets(run_of(account, formula)) == (121, 13)
 
     in_account(tmp_path, body)
 
 
 def test_the_present_joins_the_samples_of_the_past(tmp_path: Path) -> None:
     async def body(account: Account) -> None:
-        pool = account.create_pool(pools.PoolAdd(id="p", vm_size="s"))
+        account.create_pool(pools.PoolAdd(id="p", vm_size="s"))
         samples, present = Samples(), datetime.now(timezone.utc).timestamp()
         for age in range(10, 0, -1):
             samples.add(Sample(present - age * PERIOD, active_tasks=age))
         formula = "$TargetDedicatedNodes = max($ActiveTasks.GetSample(TimeInterval_Second * 225, 100));"
-        assert autoscale.targets(autoscale.evaluate(formula, pool, samples)) == (7, 0)
+        assert autoscale.targets(run_of(account, formula, samples)) == (7, 0)
         assert [sample.active_tasks for sample in samples.latest(3)] == [2, 1, 0]
 
     in_account(tmp_path, body)

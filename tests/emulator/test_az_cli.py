@@ -1,4 +1,4 @@
-"""Microsoft's az command line, unmodified, told by ``remotebatch emulator env`` where the service is."""
+"""Microsoft's az command line, unmodified, with the variables of ``remotebatch emulator env``."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.batch import BatchClient
 
-from azurebatch_emulator import Emulator, Timings
+from azurebatch_emulator import Emulator
 from tests.support.batch import wait_for_nodes, wait_for_task
 from tests.support.other_clients import environment
 
@@ -35,14 +35,8 @@ Az = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
 def az(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Az:
-    """Runs ``az batch`` as somebody does at a shell, and returns what it writes."""
+    """Runs ``az batch`` as at a shell, and returns what it writes."""
     programs = f"{environment('azure-cli')}:{Path(sys.executable).parent}:{os.environ['PATH']}"
     home = str(tmp_path_factory.mktemp("home"))
     clean = {"PATH": programs, "HOME": home, "AZURE_CORE_COLLECT_TELEMETRY": "no", "LANG": "C.UTF-8"}

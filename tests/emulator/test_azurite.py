@@ -1,4 +1,4 @@
-"""Azurite: found or installed, started, and ended with whoever started it."""
+"""Azurite: found or installed, started, and ended with the process that started it."""
 
 from __future__ import annotations
 

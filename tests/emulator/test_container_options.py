@@ -12,7 +12,7 @@ import docker
 import pytest
 
 from azurebatch_emulator.execution.container_options import parse
-from azurebatch_emulator.execution.failures import TaskFailure
+from azurebatch_emulator.protocol.failures import TaskFailure
 
 Run = Callable[..., str]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,43 +10,29 @@ from azure.batch import BatchClient, models
 from azure.core.exceptions import HttpResponseError
 
 from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
 from tests.support.batch import (
     Gate,
     disable_job,
+    make_job,
+    make_pool,
     new_job,
-    new_pool,
     new_task,
     refusal,
     wait_for,
-    wait_for_nodes,
     wait_for_task,
 )
-
-NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")
 def pool(client: BatchClient) -> str:
     """A pool of one node with four slots."""
-    client.create_pool(new_pool("pool", 1, task_slots_per_node=4))
-    wait_for_nodes(client, "pool")
-    return "pool"
+    return make_pool(client, task_slots_per_node=4)
 
 
 @pytest.fixture
 def job(client: BatchClient, pool: str) -> str:
     """A job whose tasks may depend on each other."""
-    job_id = f"job-{next(NUMBERS)}"
-    client.create_job(new_job(job_id, pool, uses_task_dependencies=True))
-    return job_id
+    return make_job(client, pool, uses_task_dependencies=True)
 
 
 def after(*task_ids: str, ranges: tuple[tuple[int, int], ...] = ()) -> models.BatchTaskDependencies:

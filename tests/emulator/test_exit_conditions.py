@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,44 +9,31 @@ from azure.batch import BatchClient, models
 from azure.core.exceptions import HttpResponseError
 
 from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
 from tests.support.batch import (
     QUICKLY,
     Gate,
+    make_job,
+    make_pool,
     new_job,
-    new_pool,
     new_task,
     refusal,
     wait_for_job,
-    wait_for_nodes,
     wait_for_task,
 )
 
-NUMBERS = itertools.count()
-HEEDS = models.BatchTaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
+ACTS = models.BatchTaskFailureMode.PERFORM_EXIT_OPTIONS_JOB_ACTION
 
 
 @pytest.fixture(scope="module")
 def pool(client: BatchClient) -> str:
     """A pool of one node with two slots."""
-    client.create_pool(new_pool("pool", 1, task_slots_per_node=2))
-    wait_for_nodes(client, "pool")
-    return "pool"
+    return make_pool(client, task_slots_per_node=2)
 
 
 @pytest.fixture
 def job(client: BatchClient, pool: str) -> str:
-    """A job that heeds how its tasks end."""
-    job_id = f"job-{next(NUMBERS)}"
-    client.create_job(new_job(job_id, pool, task_failure_mode=HEEDS))
-    return job_id
+    """A job that acts on how its tasks end."""
+    return make_job(client, pool, task_failure_mode=ACTS)
 
 
 def code(number: int, action: str) -> dict[str, Any]:
@@ -188,7 +173,7 @@ def test_failed_upload_has_a_condition_of_its_own(
 
 @pytest.mark.operation("create_task", "get_task")
 def test_exit_conditions_are_repeated_as_given(client: BatchClient, pool: str) -> None:
-    client.create_job(new_job("repeats", pool, task_failure_mode=HEEDS, uses_task_dependencies=True))
+    client.create_job(new_job("repeats", pool, task_failure_mode=ACTS, uses_task_dependencies=True))
     options = {"jobAction": "none", "dependencyAction": "block"}
     conditions = {
         "exitCodes": [{"code": 1, "exitOptions": options}],
@@ -202,15 +187,15 @@ def test_exit_conditions_are_repeated_as_given(client: BatchClient, pool: str) -
 
 
 @pytest.mark.operation("create_task", "create_task_collection")
-def test_job_action_is_refused_where_the_job_heeds_none(client: BatchClient, pool: str) -> None:
-    client.create_job(new_job("heedless", pool))
+def test_job_action_is_refused_where_the_job_takes_none(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("indifferent", pool))
     task = new_task("task", exit_conditions=models.ExitConditions(code(1, "none")))
     with pytest.raises(HttpResponseError) as refused:
-        client.create_task("heedless", task)
+        client.create_task("indifferent", task)
     assert (refused.value.status_code, refusal(refused.value).code) == (400, "InvalidPropertyValue")
     assert refusal(refused.value).values["PropertyName"] == "jobAction"
-    client.create_task("heedless", new_task("fails", "exit 1"))
-    wait_for_task(client, "heedless", "fails")
-    client.create_task("heedless", new_task("next"))
-    wait_for_task(client, "heedless", "next")
-    assert client.get_job("heedless").state == "active"
+    client.create_task("indifferent", new_task("fails", "exit 1"))
+    wait_for_task(client, "indifferent", "fails")
+    client.create_task("indifferent", new_task("next"))
+    wait_for_task(client, "indifferent", "next")
+    assert client.get_job("indifferent").state == "active"

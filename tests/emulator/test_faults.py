@@ -17,16 +17,10 @@ from azure.core.exceptions import (
 )
 from azure.storage.blob import ContainerClient
 
-from azurebatch_emulator import Emulator, Timings
+from azurebatch_emulator import Emulator
 from tests.support.batch import connect, new_job, new_pool, new_task, wait_for, wait_for_nodes, wait_for_task
 from tests.support.blobs import container_url, new_container, output, stored
 from tests.support.wire import wire
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    with Emulator(storage_connection_string=azurite, faults=True, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")
@@ -242,7 +236,7 @@ def test_the_task_of_a_lost_node_runs_again_on_another(
     )
     assert again.execution_info is not None
     assert (again.execution_info.requeue_count, again.execution_info.retry_count) == (1, 0)
-    # a pre-empted node comes back, empty; the others need somebody to look after them
+    # a pre-empted node comes back, empty; the others need an operator
     wait_for(lambda: client.get_node(name, lost).state, ("idle" if state == "preempted" else state).__eq__)
     client.terminate_task(name, "t")
 

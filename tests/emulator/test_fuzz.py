@@ -18,10 +18,11 @@ from azure.core.exceptions import HttpResponseError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from azurebatch_emulator import Emulator, Quotas, Timings
+from azurebatch_emulator import Emulator, Quotas
 from azurebatch_emulator.web import application
 from azurebatch_emulator.web.operation import OPERATIONS, Operation
-from tests.support.batch import connect, new_job, new_pool, new_task
+from tests.support.batch import new_job, new_pool, new_task
+from tests.support.emulator import AT_ONCE, EmulatorOptions
 from tests.support.fuzzing import THERE, bodies, headers, paths, queries
 from tests.support.wire import wire
 
@@ -29,6 +30,11 @@ assert application  # its import defines the operations
 READS = [operation for operation in OPERATIONS if operation.method in ("GET", "HEAD")]
 WRITES = [operation for operation in OPERATIONS if operation not in READS]
 SCHEDULE = "every"
+EMULATOR: EmulatorOptions = {
+    "runtime": "process",  # no image of a strange name is sought anywhere
+    "timings": AT_ONCE,
+    "quotas": Quotas(pools=10_000, active_jobs=10_000, nodes=50),
+}
 # the same ones each time; what was found when they were many more is mended
 some = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
@@ -85,17 +91,8 @@ def _schedule() -> models.BatchJobScheduleCreateOptions:
 
 
 @pytest.fixture(scope="module")
-def victim(azurite: str) -> Iterator[Victim]:
-    with (
-        Emulator(
-            storage_connection_string=azurite,
-            runtime="process",  # no image of a strange name is sought anywhere
-            timings=Timings(resize=0),
-            quotas=Quotas(pools=10_000, active_jobs=10_000, nodes=50),
-        ) as emulator,
-        wire(emulator) as http,
-        connect(emulator) as client,
-    ):
+def victim(emulator: Emulator, client: BatchClient) -> Iterator[Victim]:
+    with wire(emulator) as http:
         yield Victim(emulator, http, client)
         emulator.kill()
         emulator.restart()  # with all that the requests have left behind

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,50 +13,35 @@ import pytest
 from azure.batch import BatchClient, models
 from azure.storage.blob import ContainerClient
 
-from azurebatch_emulator import Emulator, Timings
+from azurebatch_emulator import Emulator
 from azurebatch_emulator.execution.removal import move, remove
 from tests.support.batch import (
     code_of,
     connect,
     delete_job,
+    make_job,
+    make_pool,
     new_job,
     new_pool,
     new_task,
     wait_for,
-    wait_for_nodes,
     wait_for_task,
 )
-from tests.support.blobs import container_url, new_container, output, stored
+from tests.support.blobs import container_url, output, stored
+from tests.support.emulator import AT_ONCE, EmulatorOptions
 
+EMULATOR: EmulatorOptions = {"runtime": "process", "timings": AT_ONCE}
 NESTED = 'python3 -c "import os; [(os.mkdir(str(1)), os.chdir(str(1))) for _ in range(2500)]"'
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    with Emulator(
-        runtime="process", storage_connection_string=azurite, timings=Timings(resize=0)
-    ) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
 def pool(client: BatchClient) -> str:
-    client.create_pool(new_pool("pool", task_slots_per_node=40))
-    wait_for_nodes(client, "pool")
-    return "pool"
+    return make_pool(client, task_slots_per_node=40)
 
 
 @pytest.fixture
 def job(client: BatchClient, pool: str) -> str:
-    job_id = f"job-{uuid.uuid4().hex[:8]}"
-    client.create_job(new_job(job_id, pool))
-    return job_id
-
-
-@pytest.fixture
-def container(azurite: str) -> Iterator[ContainerClient]:
-    with new_container(azurite) as container:
-        yield container
+    return make_job(client, pool)
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +142,7 @@ def test_directories_nested_without_end_are_removed(
 
 def test_a_service_starts_and_ends_whatever_tasks_left(azurite: str) -> None:
     with (
-        Emulator(runtime="process", storage_connection_string=azurite, timings=Timings(resize=0)) as emulator,
+        Emulator(runtime="process", storage_connection_string=azurite, timings=AT_ONCE) as emulator,
         connect(emulator) as client,
     ):
         client.create_pool(new_pool("pool", task_slots_per_node=2))
@@ -273,7 +257,7 @@ def test_an_upload_that_cannot_begin_hides_no_exit_code(
 @pytest.mark.parametrize("name", ["slow", "silent"])
 def test_a_service_ends_while_a_task_fetches_without_end(azurite: str, web: str, name: str) -> None:
     with (
-        Emulator(runtime="process", storage_connection_string=azurite, timings=Timings(resize=0)) as emulator,
+        Emulator(runtime="process", storage_connection_string=azurite, timings=AT_ONCE) as emulator,
         connect(emulator) as client,
     ):
         client.create_pool(new_pool("pool"))

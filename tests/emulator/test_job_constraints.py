@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 
 import pytest
 from azure.batch import BatchClient, models
 
 from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
 from tests.support.batch import (
     QUICKLY,
     Gate,
     disable_job,
+    make_pool,
     new_job,
-    new_pool,
     new_task,
     terminate_job,
     wait_for_job,
-    wait_for_nodes,
     wait_for_task,
 )
 
@@ -27,18 +24,9 @@ TERMINATE = models.BatchAllTasksCompleteMode.TERMINATE_JOB
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
 def pool(client: BatchClient) -> str:
     """A pool of one node with two slots."""
-    client.create_pool(new_pool("pool", 1, task_slots_per_node=2))
-    wait_for_nodes(client, "pool")
-    return "pool"
+    return make_pool(client, task_slots_per_node=2)
 
 
 def lasting(seconds: float) -> models.BatchJobConstraints:

@@ -1,9 +1,8 @@
-"""Job preparation and release tasks: when they run, where, and what is told of them."""
+"""Job preparation and release tasks: when they run, where, and what is shown of them."""
 
 from __future__ import annotations
 
 import datetime as dt
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,46 +12,38 @@ from azure.batch import BatchClient, models
 from azure.core.exceptions import HttpResponseError
 
 from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
 from tests.support.batch import (
     QUICKLY,
     Gate,
+    as_sent,
     delete_job,
     disable_job,
+    make_pool,
     new_job,
     new_pool,
     new_task,
     refusal,
     shell,
     terminate_job,
+    unique,
     wait_for,
     wait_for_job,
     wait_for_nodes,
     wait_for_task,
 )
+from tests.support.definite import definite
 from tests.support.wire import wire
-
-NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")
 def pool(client: BatchClient) -> str:
     """A pool of two nodes with four slots each."""
-    client.create_pool(new_pool("pool", 2, task_slots_per_node=4))
-    wait_for_nodes(client, "pool", 2)
-    return "pool"
+    return make_pool(client, "pool", 2, task_slots_per_node=4)
 
 
 def prepared_job(pool: str, preparation: str, release: str | None = None, **options: Any) -> Any:
     """A job with a preparation task and perhaps a release task, given by their scripts."""
-    job = new_job(f"job-{next(NUMBERS)}", pool)
+    job = new_job(unique("job"), pool)
     job.job_preparation_task = models.BatchJobPreparationTask(command_line=shell(preparation), **options)
     if release is not None:
         job.job_release_task = models.BatchJobReleaseTask(command_line=shell(release))
@@ -112,7 +103,7 @@ def test_status_tells_all_of_both_tasks(client: BatchClient, emulator: Emulator,
             "exitCode": 0,
             "result": "success",
         }
-        written = client.download_node_file(pool, status.node_id, f"{directory}/stdout.txt")
+        written = client.download_node_file(pool, definite(status.node_id), f"{directory}/stdout.txt")
         assert b"".join(written) in (b"got ready\n", b"cleaned up\n")
 
 
@@ -244,7 +235,7 @@ def test_tasks_wait_where_no_node_could_be_prepared(client: BatchClient, pool: s
 
     def results() -> list[str | None]:
         infos = [status.job_preparation_task_execution_info for status in statuses(client, job.id)]
-        return [info and info.result for info in infos]
+        return [info.result if info is not None else None for info in infos]
 
     wait_for(lambda: results() == ["failure", "failure"])
     task = wait_for_task(client, job.id, "task", "active")
@@ -281,7 +272,7 @@ def test_tasks_wait_for_no_preparation_that_they_do_not_need(
 
     def result() -> str | None:
         info = statuses(client, job.id)[0].job_preparation_task_execution_info
-        return info and info.result
+        return info.result if info is not None else None
 
     wait_for(lambda: result() == "failure")
     client.create_tasks(job.id, [new_task(f"t{number}") for number in range(8)])
@@ -316,7 +307,7 @@ def test_preparation_has_a_wall_clock_limit(client: BatchClient, pool: str) -> N
 @pytest.fixture
 def single(client: BatchClient) -> Iterator[str]:
     """A pool of one node."""
-    pool_id = f"single-{next(NUMBERS)}"
+    pool_id = unique("single")
     client.create_pool(new_pool(pool_id, 1))
     wait_for_nodes(client, pool_id)
     yield pool_id
@@ -324,7 +315,7 @@ def single(client: BatchClient) -> Iterator[str]:
 
 
 def run_one(client: BatchClient, job_id: str) -> None:
-    task_id = f"task-{next(NUMBERS)}"
+    task_id = unique("task")
     client.create_task(job_id, new_task(task_id))
     wait_for_task(client, job_id, task_id)
 
@@ -348,9 +339,9 @@ def test_preparation_runs_again_after_a_reboot_if_it_is_to(
         return [len(log.read_text().split()) for log in jobs.values()]
 
     assert runs() == [1, 1]
-    client.begin_reboot_node(single, node.id, options={"nodeRebootOption": "requeue"}, **QUICKLY).result()
+    client.begin_reboot_node(single, node.id, as_sent(nodeRebootOption="requeue"), **QUICKLY).result()
     assert runs() == [2, 1]
-    client.begin_reimage_node(single, node.id, options={"nodeReimageOption": "requeue"}, **QUICKLY).result()
+    client.begin_reimage_node(single, node.id, as_sent(nodeReimageOption="requeue"), **QUICKLY).result()
     assert runs() == [3, 2]
 
 
@@ -366,7 +357,7 @@ def test_reimaged_node_gets_another_chance(client: BatchClient, single: str, gat
     wait_for_task(client, job.id, "task", "active")
     gate.open()
     (node,) = client.list_nodes(single)
-    client.begin_reimage_node(single, node.id, options={"nodeReimageOption": "requeue"}, **QUICKLY).result()
+    client.begin_reimage_node(single, node.id, as_sent(nodeReimageOption="requeue"), **QUICKLY).result()
     wait_for_task(client, job.id, "task")
 
 
@@ -429,7 +420,7 @@ def test_job_is_not_completed_before_its_release(client: BatchClient, pool: str,
     client.create_job(job)
     client.create_task(job.id, new_task("task", "sleep 1000"))
     wait_for_task(client, job.id, "task", "running")
-    client.begin_terminate_job(job.id, options={"terminateReason": "why"}, **QUICKLY)
+    client.begin_terminate_job(job.id, options=as_sent(terminateReason="why"), **QUICKLY)
     wait_for(lambda: statuses(client, job.id)[0].job_release_task_execution_info)
     assert client.get_job(job.id).state == "terminating"
     assert client.get_task(job.id, "task").state == "completed"
@@ -486,7 +477,7 @@ def test_release_is_made_up_for_after_the_death_of_the_service(
         client.create_task(job.id, new_task("task"))
         wait_for_task(client, job.id, "task")
     before = statuses(client, waiting.id)[0].as_dict()
-    client.begin_terminate_job(releasing.id, options={"terminateReason": "why"}, **QUICKLY)
+    client.begin_terminate_job(releasing.id, options=as_sent(terminateReason="why"), **QUICKLY)
     wait_for(lambda: statuses(client, releasing.id)[0].job_release_task_execution_info)
     disable_job(client, waiting.id)
     emulator.kill()

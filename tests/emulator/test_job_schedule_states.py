@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 from azure.batch import BatchClient, models
 from azure.core.exceptions import (
@@ -13,29 +15,19 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from azurebatch_emulator.protocol.models.common import moment
 from tests.support.batch import QUICKLY, connect, new_task, refusal, wait_for
+from tests.support.emulator import MakeEmulator
 from tests.support.schedules import FAR, change_times, create_schedule, execution, jobs, now
 from tests.support.wire import wire
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
-def slow_client(azurite: str) -> Iterator[BatchClient]:
+def slow_client(make_emulator: MakeEmulator) -> Iterator[BatchClient]:
     """A client of an account where jobs that are to end are ending for ever."""
     timings = Timings(resize=0, job_terminate=3600, job_delete=3600)
-    with (
-        Emulator(storage_connection_string=azurite, timings=timings) as emulator,
-        connect(emulator) as client,
-    ):
+    with connect(make_emulator(timings=timings)) as client:
         yield client
 
 
@@ -129,7 +121,7 @@ def test_schedule_that_ends_refuses(slow_client: BatchClient) -> None:
     client = slow_client
     for schedule_id in ("completed", "terminating", "deleting"):
         create_schedule(client, schedule_id, {"recurrenceInterval": "PT1H"})
-        wait_for(lambda schedule_id=schedule_id: jobs(client, schedule_id))
+        wait_for(partial(jobs, client, schedule_id))
     client.begin_terminate_job_schedule("terminating", **QUICKLY)
     client.begin_terminate_job_schedule("completed", force=True, **QUICKLY).result()
     client.begin_delete_job_schedule("deleting", **QUICKLY)
@@ -162,14 +154,15 @@ def test_answers_to_writes_have_their_headers_and_no_body(emulator: Emulator) ->
     url = f"{emulator.endpoint}/jobschedules/headers"
     body = {"schedule": {"doNotRunUntil": FAR}, "jobSpecification": {"poolInfo": {"poolId": "none"}}}
     with wire(emulator) as http:
-        for ask, status, address in (
+        requests: tuple[tuple[Callable[[], httpx.Response], int, str], ...] = (
             (lambda: http.post("/jobschedules", json={"id": "headers"} | body), 201, url),
             (lambda: http.patch("/jobschedules/headers", json={}), 200, url),
             (lambda: http.put("/jobschedules/headers", json=body), 200, url),
             (lambda: http.post("/jobschedules/headers/disable"), 204, f"{url}/disable"),
             (lambda: http.post("/jobschedules/headers/enable"), 204, f"{url}/enable"),
             (lambda: http.post("/jobschedules/headers/terminate"), 202, f"{url}/terminate"),
-        ):
+        )
+        for ask, status, address in requests:
             answer = ask()
             assert (answer.status_code, answer.content) == (status, b"")
             assert answer.headers["DataServiceId"] == address

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,7 +18,6 @@ from azure.core.exceptions import (
 )
 
 from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
 from azurebatch_emulator.protocol.models.common import moment
 from tests.support.batch import (
     Gate,
@@ -45,13 +45,6 @@ from tests.support.wire import wire
 
 LONGEST = "P10675199DT2H48M5.4775807S"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z")
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 # -- made and shown -------------------------------------------------------------------------
@@ -192,11 +185,12 @@ def test_jobs_of_a_schedule_are_listed_by_what_is_asked(client: BatchClient) -> 
 def test_id_is_taken_once_among_jobs_and_schedules(client: BatchClient) -> None:
     create_schedule(client, "once", {"doNotRunUntil": FAR})
     client.create_job(new_job("a-job", "none"))
-    for make, code in (
+    makers: tuple[tuple[Callable[[], object], str], ...] = (
         (lambda: create_schedule(client, "ONCE", {}), "JobScheduleExists"),
         (lambda: create_schedule(client, "a-JOB", {}), "JobWithSameIdExists"),
         (lambda: client.create_job(new_job("Once", "none")), "JobScheduleWithSameIdExists"),
-    ):
+    )
+    for make, code in makers:
         with pytest.raises(ResourceExistsError) as refused:
             make()
         assert refusal(refused.value).code == code
@@ -302,7 +296,7 @@ def test_jobs_are_made_one_at_a_time(client: BatchClient) -> None:
 def test_schedule_is_completed_after_its_last_time(client: BatchClient) -> None:
     for schedule_id in ("busy", "idle"):
         create_schedule(client, schedule_id, {"recurrenceInterval": "PT1H"})
-        wait_for(lambda schedule_id=schedule_id: jobs(client, schedule_id))
+        wait_for(partial(jobs, client, schedule_id))
     delete_job(client, "idle:job-1")
     soon = now() + dt.timedelta(seconds=0.3)
     for schedule_id in ("busy", "idle"):

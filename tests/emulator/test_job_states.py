@@ -11,14 +11,16 @@ import pytest
 from azure.batch import BatchClient, models
 from azure.core.exceptions import HttpResponseError, ResourceExistsError
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import (
     QUICKLY,
     Gate,
+    as_sent,
     connect,
     delete_job,
     disable_job,
+    has_completed,
+    make_pool,
     new_job,
     new_pool,
     new_task,
@@ -31,30 +33,20 @@ from tests.support.batch import (
     wait_for_nodes,
     wait_for_task,
 )
+from tests.support.emulator import MakeEmulator
 from tests.support.wire import wire
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")
 def pool(client: BatchClient) -> str:
     """A pool of two nodes with two slots each."""
-    client.create_pool(new_pool("pool", 2, task_slots_per_node=2))
-    wait_for_nodes(client, "pool", 2)
-    return "pool"
+    return make_pool(client, "pool", 2, task_slots_per_node=2)
 
 
 @pytest.fixture(scope="module")
-def slow(azurite: str) -> Iterator[Emulator]:
+def slow(make_emulator: MakeEmulator) -> Emulator:
     """An emulator where a job that is to end is ending for ever."""
-    timings = Timings(resize=0, job_terminate=3600, job_delete=3600)
-    with Emulator(storage_connection_string=azurite, timings=timings) as emulator:
-        yield emulator
+    return make_emulator(timings=Timings(resize=0, job_terminate=3600, job_delete=3600))
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +56,10 @@ def slow_client(slow: Emulator) -> Iterator[BatchClient]:
         for job_id in ("completed", "terminating", "deleting"):
             client.create_job(new_job(job_id, "none"))
         client.create_task("completed", new_task("waits"))
-        client.begin_terminate_job("terminating", options={"terminateReason": "why"}, **QUICKLY)
+        client.begin_terminate_job("terminating", options=as_sent(terminateReason="why"), **QUICKLY)
         client.begin_delete_job("deleting", **QUICKLY)
         client.begin_terminate_job(
-            "completed", options={"terminateReason": "why"}, force=True, **QUICKLY
+            "completed", options=as_sent(terminateReason="why"), force=True, **QUICKLY
         ).result()
         yield client
 
@@ -226,7 +218,8 @@ def test_terminated_job_ends_what_runs_and_leaves_what_waits(
 @pytest.mark.operation("terminate_job")
 def test_termination_without_a_reason_is_the_users(emulator: Emulator, pool: str) -> None:
     with wire(emulator) as http:
-        for body in (None, {}):
+        bodies: tuple[dict[str, str] | None, ...] = (None, {})
+        for body in bodies:
             http.post("/jobs", json={"id": "unreasonable", "poolInfo": {"poolId": pool}})
             http.post("/jobs/unreasonable/terminate", json=body)
             told = http.get("/jobs/unreasonable").json()
@@ -273,7 +266,7 @@ def test_job_is_told_as_deleting_until_it_is_gone(slow: Emulator, slow_client: B
 @pytest.mark.operation("terminate_job", "delete_job")
 def test_terminating_job_can_be_deleted(slow_client: BatchClient) -> None:
     slow_client.create_job(new_job("both", "none"))
-    slow_client.begin_terminate_job("both", options={"terminateReason": "why"}, **QUICKLY)
+    slow_client.begin_terminate_job("both", options=as_sent(terminateReason="why"), **QUICKLY)
     slow_client.begin_delete_job("both", force=True, **QUICKLY).result()
     assert "both" not in [job.id for job in slow_client.list_jobs()]
 
@@ -300,7 +293,9 @@ REQUESTS: dict[str, Callable[[BatchClient, str], Any]] = {
         job, models.BatchJobDisableOptions(disable_tasks="wait")
     ),
     "enable": lambda client, job: client.begin_enable_job(job),
-    "terminate": lambda client, job: client.begin_terminate_job(job, options={"terminateReason": "again"}),
+    "terminate": lambda client, job: client.begin_terminate_job(
+        job, options=as_sent(terminateReason="again")
+    ),
 }
 
 
@@ -357,7 +352,7 @@ def test_priority_counts_as_it_is_when_a_slot_is_free(
     client.update_job("raised", models.BatchJobUpdateOptions(priority=1000))
     gate.open()
     for job_id in ("low", "high", "raised"):
-        wait_for(lambda job_id=job_id: client.get_job_task_counts(job_id).task_counts.completed == 2)
+        wait_for(partial(has_completed, client, job_id, 2))
     assert order.read_text().split() == ["raised", "raised", "high", "high", "low", "low"]
 
 
@@ -467,7 +462,7 @@ def before_death(
     client.create_job(new_job("mortal", "mortal"))
     client.create_tasks("mortal", [new_task(f"t{number}", gate.script()) for number in range(6)])
     wait_for(lambda: client.get_job_task_counts("mortal").task_counts.running == 4)
-    client.begin_terminate_job("half-ended", options={"terminateReason": "why"}, **QUICKLY)
+    client.begin_terminate_job("half-ended", options=as_sent(terminateReason="why"), **QUICKLY)
     client.begin_delete_job("half-gone", **QUICKLY)
     client.begin_disable_job("half-off", models.BatchJobDisableOptions(disable_tasks="wait"), **QUICKLY)
     before = {job.id: dict(job) for job in client.list_jobs()}

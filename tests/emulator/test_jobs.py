@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -18,9 +18,9 @@ from azure.core.exceptions import (
 )
 
 from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
 from tests.support.batch import (
     QUICKLY,
+    as_sent,
     delete_job,
     disable_job,
     new_job,
@@ -37,13 +37,6 @@ LONGEST = "P10675199DT2H48M5.4775807S"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z")
 NOBODY = {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}}
 DAY = dt.timedelta(days=1)
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +190,7 @@ def test_job_that_is_not_there_is_not_found(client: BatchClient) -> None:
         lambda: client.get_job("missing"),
         lambda: client.update_job("missing", models.BatchJobUpdateOptions(priority=1)),
         lambda: client.begin_delete_job("missing"),
-        lambda: client.begin_terminate_job("missing", options={"terminateReason": "enough"}),
+        lambda: client.begin_terminate_job("missing", options=as_sent(terminateReason="enough")),
         lambda: client.get_job_task_counts("missing"),
     ):
         with pytest.raises(ResourceNotFoundError) as refused:
@@ -239,7 +232,7 @@ RELEASE = {"commandLine": "true"}
             "poolLifetimeOption",
         ),
         (
-            {"poolInfo": {"autoPoolSpecification": {"poolLifetimeOption": "job"}}},
+            {"poolInfo": {"autoPoolSpecification": as_sent(poolLifetimeOption="job")}},
             "MissingRequiredProperty",
             "autoPoolSpecification.pool",
         ),
@@ -406,12 +399,13 @@ def test_termination_with_all_tasks_cannot_be_called_off(client: BatchClient, po
         new_job("engaged", pool, all_tasks_complete_mode=models.BatchAllTasksCompleteMode.TERMINATE_JOB)
     )
     never = models.BatchAllTasksCompleteMode.NO_ACTION
-    for change in (
+    changes: tuple[Callable[[], object], ...] = (
         lambda: client.update_job("engaged", models.BatchJobUpdateOptions(all_tasks_complete_mode=never)),
         lambda: client.replace_job(
             "engaged", models.BatchJob(pool_info=models.BatchPoolInfo(pool_id=pool), priority=1)
         ),
-    ):
+    )
+    for change in changes:
         with pytest.raises(HttpResponseError) as refused:
             change()
         assert refused.value.status_code == 400
@@ -477,19 +471,22 @@ def test_unchanged_job_is_not_told_again(client: BatchClient, pool: str) -> None
 
 
 @pytest.mark.operation("delete_job", "disable_job", "terminate_job")
-def test_actions_heed_conditions(client: BatchClient, pool: str) -> None:
-    client.create_job(new_job("heeds", pool))
+def test_actions_respect_conditions(client: BatchClient, pool: str) -> None:
+    client.create_job(new_job("conditional", pool))
     long_ago: dict[str, Any] = {"if_unmodified_since": dt.datetime(2020, 1, 1, tzinfo=dt.timezone.utc)}
     wait = models.BatchJobDisableOptions(disable_tasks=models.DisableBatchJobOption.WAIT)
-    for act in (
-        lambda: client.begin_disable_job("heeds", wait, **long_ago),
-        lambda: client.begin_terminate_job("heeds", options={"terminateReason": "enough"}, **long_ago),
-        lambda: client.begin_delete_job("heeds", **long_ago),
-    ):
+    acts: tuple[Callable[[], object], ...] = (
+        lambda: client.begin_disable_job("conditional", wait, **long_ago),
+        lambda: client.begin_terminate_job(
+            "conditional", options=as_sent(terminateReason="enough"), **long_ago
+        ),
+        lambda: client.begin_delete_job("conditional", **long_ago),
+    )
+    for act in acts:
         with pytest.raises(HttpResponseError) as refused:
             act()
         assert refused.value.status_code == 412
-    assert client.get_job("heeds").state == "active"
+    assert client.get_job("conditional").state == "active"
 
 
 # -- deleted --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import enum
 import typing
+from typing import Any
 
 import azure.batch.models._enums as sdk_enums
 import azure.batch.models._models as sdk
@@ -255,12 +256,13 @@ ENUMERATIONS: list[tuple[type[enum.Enum], type[enum.Enum]]] = [
 CAPITALS = {common.ErrorCategory, files.UploadCondition, pools.NodeFillType, tasks.TaskAddStatus}
 
 
-def sdk_fields(model: type) -> dict[str, bool]:
+def sdk_fields(model: type[Any]) -> dict[str, bool]:
     """Each wire name of an SDK model, and whether the SDK calls it required."""
     annotations: dict[str, object] = {}
     for base in reversed(model.__mro__):
         annotations |= vars(base).get("__annotations__", {})
-    attributes = model.__new__(model)._attr_to_rest_field
+    make: Any = model.__new__  # it collects the fields on first use
+    attributes = make(model)._attr_to_rest_field
     return {
         field._rest_name: type(None) not in typing.get_args(annotations[name])
         for name, field in attributes.items()

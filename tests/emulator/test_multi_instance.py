@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,16 +13,18 @@ from azure.batch import BatchClient, models
 
 from azurebatch_emulator import Emulator
 from tests.support.batch import (
-    new_job,
+    make_job,
     new_pool,
     new_task,
     read_file,
     shell,
+    unique,
     wait_for,
     wait_for_nodes,
     wait_for_task,
 )
 from tests.support.blobs import container_url, new_container
+from tests.support.definite import definite, execution_of, failure_of, node_id_of, node_of
 
 pytestmark = pytest.mark.operation("create_task", "get_task", "list_subtasks")
 
@@ -40,7 +41,7 @@ server = http.server.ThreadingHTTPServer((os.environ["REMOTEBATCH_NODE_ADDRESS"]
 print("serving", os.getpid(), file=open(os.path.join(os.environ["AZ_BATCH_TASK_SHARED_DIR"], "ready"), "w"))
 server.serve_forever()
 """
-"""What a coordination command leaves running: it tells on which node it is."""
+"""What a coordination command leaves running: it answers with the node that it is on."""
 COORDINATE = """
 python3 "$AZ_BATCH_TASK_SHARED_DIR/serve.py" "$1" &
 until [ -s "$AZ_BATCH_TASK_SHARED_DIR/ready" ]; do sleep 0.02; done
@@ -59,7 +60,7 @@ for host in os.environ["AZ_BATCH_HOST_LIST"].split(","):
 def nodes(client: BatchClient) -> list[models.BatchNode]:
     """Three nodes that may talk to each other."""
     pool = new_pool("pool", 3, enable_inter_node_communication=True)
-    pool.virtual_machine_configuration.container_configuration = models.BatchContainerConfiguration(
+    definite(pool.virtual_machine_configuration).container_configuration = models.BatchContainerConfiguration(
         type="dockerCompatible"
     )
     client.create_pool(pool)
@@ -68,7 +69,7 @@ def nodes(client: BatchClient) -> list[models.BatchNode]:
 
 @pytest.fixture
 def job(client: BatchClient, nodes: list[models.BatchNode]) -> Iterator[str]:
-    job_id = make_job(client, "pool")
+    job_id = make_job(client)
     yield job_id
     client.begin_delete_job(job_id)
     wait_for_nodes(client, "pool", 3)
@@ -91,12 +92,6 @@ def files(azurite: str) -> Iterator[dict[str, models.ResourceFile]]:
 def port() -> int:
     """One that nobody uses at the nodes' addresses."""
     return random.randrange(33_000, 60_000)
-
-
-def make_job(client: BatchClient, pool_id: str) -> str:
-    job_id = f"job-{uuid.uuid4().hex[:8]}"
-    client.create_job(new_job(job_id, pool_id))
-    return job_id
 
 
 def instances(coordination: str, count: int | None = 3, **options: Any) -> models.MultiInstanceSettings:
@@ -166,25 +161,25 @@ def test_all_instances_serve_and_the_primary_reaches_each(
     assert {node.running_tasks_count for node in client.list_nodes("pool")} == {1}
     assert len(servers(emulator, job)) >= 3
     done = wait_for_task(client, job, "t")
-    assert done.execution_info.result == "success"
+    assert execution_of(done).result == "success"
     answers = dict(line.split() for line in read_file(client, job, "t").splitlines())
     assert answers == {node.ip_address: node.id for node in nodes}
-    assert next(iter(answers.values())) == done.node_info.node_id
+    assert next(iter(answers.values())) == node_id_of(done)
     assert all(address.startswith("127.") for address in answers)
     subtasks = list(client.list_subtasks(job, "t"))
     assert [subtask.id for subtask in subtasks] == [1, 2]
-    places = {str(done.node_info.node_id)} | {str(subtask.node_info.node_id) for subtask in subtasks}
+    places = {node_id_of(done)} | {str(node_of(subtask).node_id) for subtask in subtasks}
     assert places == {node.id for node in nodes}
     for subtask in subtasks:
         assert (subtask.state, subtask.previous_state) == ("completed", "running")
         assert (subtask.result, subtask.exit_code) == ("success", 0)
-        assert subtask.start_time <= subtask.end_time
-        assert on_node(client, subtask.node_info, "stdout.txt") == "coordinated, master: false\n"
-        assert on_node(client, subtask.node_info, "serve.py") == SERVE
+        assert definite(subtask.start_time) <= definite(subtask.end_time)
+        assert on_node(client, node_of(subtask), "stdout.txt") == "coordinated, master: false\n"
+        assert on_node(client, node_of(subtask), "serve.py") == SERVE
     assert read_file(client, job, "t", "coordination/stdout.txt") == "coordinated, master: true\n"
     assert read_file(client, job, "t", "serve.py") == SERVE
     assert servers(emulator, job) == []
-    recent = [node.recent_tasks[0] for node in client.list_nodes("pool")]
+    recent = [definite(node.recent_tasks)[0] for node in client.list_nodes("pool")]
     assert sorted((one.task_id, one.subtask_id) for one in recent) == [("t", 0), ("t", 1), ("t", 2)]
     assert {(node.running_tasks_count, node.state) for node in client.list_nodes("pool")} == {(0, "idle")}
 
@@ -199,10 +194,11 @@ def test_instances_are_told_of_each_other(
     done = wait_for_task(client, job, "t")
     addresses = {node.id: node.ip_address for node in nodes}
     subtasks = list(client.list_subtasks(job, "t"))
-    infos = [done.node_info, *(subtask.node_info for subtask in subtasks)]
-    hosts = [addresses[info.node_id] for info in infos]
+    infos = [node_of(done), *map(node_of, subtasks)]
+    hosts = [addresses[definite(info.node_id)] for info in infos]
     for number, info in enumerate(infos):
-        told = dict(line.split("=", 1) for line in on_node(client, info, "stdout.txt").splitlines())
+        lines = on_node(client, info, "stdout.txt").splitlines()
+        told = {name: value for name, _, value in (line.partition("=") for line in lines)}
         assert told["AZ_BATCH_HOST_LIST"] == ",".join(hosts)
         assert told["AZ_BATCH_NODE_LIST"] == ";".join(hosts)
         assert told["AZ_BATCH_IS_CURRENT_NODE_MASTER"] == str(number == 0).lower()
@@ -224,9 +220,9 @@ def test_a_coordination_that_fails_on_one_node_fails_the_task_and_is_retried(
         constraints=models.BatchTaskConstraints(max_task_retry_count=1),
     )
     client.create_task(job, task)
-    execution = wait_for_task(client, job, "t").execution_info
+    execution = execution_of(wait_for_task(client, job, "t"))
     assert (execution.exit_code, execution.retry_count) == (4, 1)
-    assert execution.failure_info.code == "FailureExitCode"
+    assert definite(execution.failure_info).code == "FailureExitCode"
     assert any(subtask.exit_code == 4 for subtask in client.list_subtasks(job, "t"))
     assert not any(file.name == "wd/never" for file in client.list_task_files(job, "t", recursive=True))
     with open(log) as file:
@@ -251,7 +247,7 @@ def test_an_ended_task_leaves_nothing_on_any_node(
         client.delete_task(job, "t")
     else:
         client.terminate_task(job, "t")
-        assert wait_for_task(client, job, "t").execution_info.failure_info.code == "TaskEnded"
+        assert failure_of(wait_for_task(client, job, "t")).code == "TaskEnded"
     wait_for_nodes(client, "pool", 3)
     assert servers(emulator, job) == []
     directories = [
@@ -284,7 +280,7 @@ def test_a_task_that_is_ended_while_it_coordinates_leaves_nothing(
 
 def test_one_instance_coordinates_as_well_and_has_no_subtasks(client: BatchClient, job: str) -> None:
     client.create_task(job, new_task("t", "ls", multi_instance_settings=instances("touch done", count=None)))
-    assert wait_for_task(client, job, "t").execution_info.exit_code == 0
+    assert execution_of(wait_for_task(client, job, "t")).exit_code == 0
     assert read_file(client, job, "t") == "done\n"
     assert list(client.list_subtasks(job, "t")) == []
 
@@ -297,7 +293,7 @@ def test_tasks_that_want_more_nodes_than_are_free_hold_up_nobody(client: BatchCl
     wait_for_task(client, job, "small")
     assert client.get_task(job, "wide").state == "active"
     client.terminate_task(job, "blocker")
-    assert wait_for_task(client, job, "wide").execution_info.result == "success"
+    assert execution_of(wait_for_task(client, job, "wide")).result == "success"
 
 
 @pytest.mark.parametrize(
@@ -308,7 +304,7 @@ def test_tasks_that_want_more_nodes_than_are_free_hold_up_nobody(client: BatchCl
 def test_where_nodes_may_not_talk_or_run_several_tasks_it_waits_for_ever(
     client: BatchClient, options: dict[str, Any]
 ) -> None:
-    pool_id = f"unfit-{uuid.uuid4().hex[:8]}"
+    pool_id = unique("unfit")
     client.create_pool(new_pool(pool_id, 2, **options))
     job_id = make_job(client, pool_id)
     client.create_task(job_id, new_task("t", multi_instance_settings=instances("true", count=2)))

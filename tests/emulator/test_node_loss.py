@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +9,10 @@ import httpx
 import pytest
 from azure.batch import BatchClient, models
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import (
+    QUICKLY,
+    as_sent,
     code_of,
     connect,
     new_job,
@@ -23,17 +23,11 @@ from tests.support.batch import (
     wait_for_nodes,
     wait_for_task,
 )
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose nodes can be lost, and come back at once if they do."""
-    with Emulator(storage_connection_string=azurite, faults=True, timings=Timings(resize=0)) as emulator:
-        yield emulator
+from tests.support.definite import definite, execution_of, node_id_of, node_of, start_of
 
 
 def lose(emulator: Emulator, pool_id: str, **options: Any) -> str:
-    """Have a node vanish; tells which."""
+    """Have a node vanish; returns which."""
     answer = httpx.post(f"{emulator.endpoint}/control/losenode", json={"poolId": pool_id, **options})
     answer.raise_for_status()
     return str(answer.json()["nodeId"])
@@ -49,7 +43,7 @@ def occupy(client: BatchClient, pool: models.BatchPoolCreateOptions, wait_in: Pa
 
 
 def node(client: BatchClient, task: models.BatchTask) -> models.BatchNode:
-    return client.get_node(task.node_info.pool_id, task.node_info.node_id)
+    return client.get_node(definite(node_of(task).pool_id), node_id_of(task))
 
 
 @pytest.mark.operation("get_node", "list_pool_node_counts")
@@ -64,17 +58,17 @@ def test_preempted_node_comes_back_empty_under_its_name_and_its_task_runs_again(
     assert lose(emulator, "spot", nodeId=old.id) == old.id
     again = wait_for(
         lambda: client.get_task("spot", "task"),
-        lambda task: task.state == "running" and task.execution_info.requeue_count == 1,
+        lambda task: task.state == "running" and execution_of(task).requeue_count == 1,
     )
-    assert again.node_info.node_id == old.id
-    assert again.execution_info.retry_count == 0
-    assert again.execution_info.start_time > before.execution_info.start_time
+    assert node_id_of(again) == old.id
+    assert execution_of(again).retry_count == 0
+    assert definite(execution_of(again).start_time) > definite(execution_of(before).start_time)
     new = node(client, again)
     assert (new.allocation_time, new.ip_address) == (old.allocation_time, old.ip_address)
     assert new.last_boot_time > old.last_boot_time
-    assert new.start_task_info.start_time > old.start_task_info.start_time
+    assert start_of(new).start_time > start_of(old).start_time
     (tmp_path / "go").touch()
-    assert wait_for_task(client, "spot", "task").execution_info.result == "success"
+    assert execution_of(wait_for_task(client, "spot", "task")).result == "success"
 
 
 @pytest.mark.operation("get_node", "list_pool_node_counts", "get_pool")
@@ -85,21 +79,21 @@ def test_preempted_node_stays_in_its_pool_while_there_is_no_replacement(azurite:
     ):
         pool = new_pool("rare", target_dedicated_nodes=0, target_low_priority_nodes=2)
         before = occupy(client, pool, tmp_path)
-        lost = before.node_info.node_id
+        lost = node_id_of(before)
         lose(emulator, "rare", nodeId=lost)
         preempted = client.get_node("rare", lost)
         assert preempted.state == "preempted"
         shown = client.get_pool("rare")
         assert (shown.current_low_priority_nodes, shown.allocation_state) == (2, "steady")
         (count,) = client.list_pool_node_counts(filter="poolId eq 'rare'")
-        assert (count.low_priority.preempted, count.low_priority.total) == (1, 2)
-        reboot = {"nodeRebootOption": "requeue"}
+        assert (definite(count.low_priority).preempted, definite(count.low_priority).total) == (1, 2)
+        reboot = as_sent(nodeRebootOption="requeue")
         assert code_of(lambda: client.begin_reboot_node("rare", lost, reboot)) == "NodeNotReady"
         elsewhere = wait_for(
             lambda: client.get_task("rare", "task"),
-            lambda task: task.state == "running" and task.execution_info.requeue_count == 1,
+            lambda task: task.state == "running" and execution_of(task).requeue_count == 1,
         )
-        assert elsewhere.node_info.node_id != lost
+        assert node_id_of(elsewhere) != lost
         back = wait_for(lambda: client.get_node("rare", lost), lambda node: node.state == "idle")
         assert back.running_tasks_count == 0
         assert list(client.list_node_files("rare", lost, filter="startswith(name,'workitems/')")) == []
@@ -114,17 +108,15 @@ def test_lost_node_stays_lost_until_it_is_removed(
 ) -> None:
     before = occupy(client, new_pool(state, 1), tmp_path)
     lost = lose(emulator, state, state=state)
-    assert lost == before.node_info.node_id
+    assert lost == node_id_of(before)
     waiting = wait_for_task(client, state, "task", "active")
-    assert waiting.execution_info.requeue_count == 1
+    assert execution_of(waiting).requeue_count == 1
     assert client.get_node(state, lost).state == state
     assert client.get_pool(state).current_dedicated_nodes == 1
-    client.begin_remove_nodes(
-        state, models.BatchNodeRemoveOptions(node_ids=[lost]), polling_interval=0.05
-    ).wait()
+    client.begin_remove_nodes(state, models.BatchNodeRemoveOptions(node_ids=[lost]), **QUICKLY).wait()
     client.begin_resize_pool(state, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
     again = wait_for_task(client, state, "task", "running")
-    assert again.node_info.node_id != lost
+    assert node_id_of(again) != lost
     (tmp_path / "go").touch()
     wait_for_task(client, state, "task")
 
@@ -138,14 +130,14 @@ def test_shrinking_pool_gives_up_nodes_that_are_of_no_use_first(
     lost = lose(emulator, "useful", state="unusable")
     client.create_job(new_job("useful", "useful"))
     client.create_task("useful", new_task("task", f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done"))
-    busy = wait_for_task(client, "useful", "task", "running").node_info.node_id
+    busy = node_id_of(wait_for_task(client, "useful", "task", "running"))
     for size, left in ((2, set(nodes) - {lost}), (1, {busy})):
         client.begin_resize_pool(
-            "useful", models.BatchPoolResizeOptions(target_dedicated_nodes=size), polling_interval=0.05
+            "useful", models.BatchPoolResizeOptions(target_dedicated_nodes=size), **QUICKLY
         ).wait()
         assert {node.id for node in client.list_nodes("useful")} == left
     (tmp_path / "go").touch()
-    assert wait_for_task(client, "useful", "task").execution_info.requeue_count == 0
+    assert execution_of(wait_for_task(client, "useful", "task")).requeue_count == 0
 
 
 def test_node_that_is_not_there_cannot_be_lost(client: BatchClient, emulator: Emulator) -> None:
@@ -167,11 +159,11 @@ def test_pools_and_nodes_are_there_again_after_the_service_was_killed(azurite: s
             lambda: {node.id: node for node in client.list_nodes("pool")},
             lambda nodes: sorted(node.state for node in nodes.values()) == ["idle"] * 3 + ["running"],
         )
-        busy = task.node_info.node_id
+        busy = node_id_of(task)
         offline, stopped, lost = sorted(before.keys() - {busy})
-        client.disable_node_scheduling("pool", offline, {"nodeDisableSchedulingOption": "requeue"})
+        client.disable_node_scheduling("pool", offline, as_sent(nodeDisableSchedulingOption="requeue"))
         client.begin_deallocate_node(
-            "pool", stopped, {"nodeDeallocateOption": "requeue"}, polling_interval=0.05
+            "pool", stopped, as_sent(nodeDeallocateOption="requeue"), **QUICKLY
         ).wait()
         lose(emulator, "pool", nodeId=lost, state="unusable")
         shown = client.get_pool("pool").as_dict()
@@ -180,9 +172,9 @@ def test_pools_and_nodes_are_there_again_after_the_service_was_killed(azurite: s
         assert client.get_pool("pool").as_dict() == shown
         again = wait_for(
             lambda: client.get_task("pool", "task"),
-            lambda task: task.state == "running" and task.execution_info.requeue_count == 1,
+            lambda task: task.state == "running" and execution_of(task).requeue_count == 1,
         )
-        assert again.node_info.node_id == busy
+        assert node_id_of(again) == busy
         after = wait_for(
             lambda: {node.id: node for node in client.list_nodes("pool")},
             lambda nodes: nodes[offline].state == "offline",
@@ -223,7 +215,7 @@ def test_what_was_under_way_goes_on_after_the_service_was_killed(azurite: str, t
             )
         )
         wait_for(lambda: client.get_pool("going"), lambda pool: pool.allocation_state == "steady")
-        busy = occupied.node_info.node_id
+        busy = node_id_of(occupied)
         client.begin_remove_nodes(
             "shrinking",
             models.BatchNodeRemoveOptions(node_ids=[busy], node_deallocation_option="taskcompletion"),
@@ -241,7 +233,7 @@ def test_what_was_under_way_goes_on_after_the_service_was_killed(azurite: str, t
         wait_for(lambda: "going" not in [pool.id for pool in client.list_pools()])
         (tmp_path / "go").touch()
         task = wait_for_task(client, "shrinking", "task")
-        assert task.execution_info.requeue_count == 1
+        assert execution_of(task).requeue_count == 1
         (left,) = wait_for(lambda: list(client.list_nodes("shrinking")), lambda nodes: len(nodes) == 1)
         assert left.id != busy
         assert client.get_pool("scaling").enable_auto_scale is True

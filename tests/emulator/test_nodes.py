@@ -16,9 +16,10 @@ from azure.storage.blob import (
     generate_container_sas,
 )
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import (
+    QUICKLY,
+    as_sent,
     code_of,
     connect,
     new_job,
@@ -29,26 +30,17 @@ from tests.support.batch import (
     wait_for_nodes,
     wait_for_task,
 )
+from tests.support.definite import definite, execution_of, failure_of, node_id_of, node_of, start_of
+from tests.support.emulator import MakeEmulator
 
 POOL = "nodes"
 """The pool of two nodes that the tests share; each leaves it as it was."""
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose resizes take as good as no time."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
-def slow(azurite: str) -> Iterator[BatchClient]:
+def slow(make_emulator: MakeEmulator) -> Iterator[BatchClient]:
     """A client of an emulator whose nodes never come to their start task."""
-    timings = Timings(resize=0, node_start=7200)
-    with (
-        Emulator(storage_connection_string=azurite, timings=timings) as emulator,
-        connect(emulator) as client,
-    ):
+    with connect(make_emulator(timings=Timings(resize=0, node_start=7200))) as client:
         yield client
 
 
@@ -69,7 +61,7 @@ def node_ids(client: BatchClient) -> list[str]:
 @pytest.fixture
 def node_id(client: BatchClient, node_ids: list[str]) -> Iterator[str]:
     """A node to play with; the other one takes no tasks meanwhile."""
-    client.disable_node_scheduling(POOL, node_ids[1], {"nodeDisableSchedulingOption": "requeue"})
+    client.disable_node_scheduling(POOL, node_ids[1], as_sent(nodeDisableSchedulingOption="requeue"))
     yield node_ids[0]
     client.enable_node_scheduling(POOL, node_ids[1])
     wait_for_nodes(client, POOL, 2)
@@ -105,7 +97,7 @@ def test_idle_node_shows_all_that_is_known_of_it(
         "result",
         "retryCount",
     }
-    assert shown.pop("startTask") == client.get_pool(POOL).start_task.as_dict()
+    assert shown.pop("startTask") == definite(client.get_pool(POOL).start_task).as_dict()
     assert shown == {
         "odata.metadata": f"{emulator.endpoint}/$metadata#nodes/@Element",
         "id": name,
@@ -135,10 +127,11 @@ def test_idle_node_shows_all_that_is_known_of_it(
 def test_new_node_shows_nothing_of_a_start_that_it_has_not_had(slow: BatchClient) -> None:
     slow.create_pool(new_pool("slow", 1, start_task=models.BatchStartTask(command_line=shell("true"))))
     node = wait_for_nodes(slow, "slow", state="creating")[0]
-    assert (node.last_boot_time, node.node_agent_info, node.start_task, node.recent_tasks) == (None,) * 4
+    boot_time: object = node.last_boot_time  # declared as if it were always there
+    assert (boot_time, node.node_agent_info, node.start_task, node.recent_tasks) == (None,) * 4
     for action in (
-        lambda: slow.begin_reboot_node("slow", node.id, {"nodeRebootOption": "requeue"}),
-        lambda: slow.disable_node_scheduling("slow", node.id, {"nodeDisableSchedulingOption": "requeue"}),
+        lambda: slow.begin_reboot_node("slow", node.id, as_sent(nodeRebootOption="requeue")),
+        lambda: slow.disable_node_scheduling("slow", node.id, as_sent(nodeDisableSchedulingOption="requeue")),
         lambda: slow.create_node_user("slow", node.id, models.BatchNodeUserCreateOptions(name="a")),
     ):
         assert code_of(action) == "NodeBeingCreated"
@@ -178,7 +171,7 @@ def test_node_tells_of_its_tasks(client: BatchClient, node_id: str, tmp_path: Pa
     node = next(client.list_nodes("slots"))
     assert (node.state, node.running_tasks_count, node.running_task_slots_count) == ("running", 2, 3)
     assert (node.total_tasks_run, node.total_tasks_succeeded) == (3, 0)
-    recent = node.recent_tasks
+    recent = definite(node.recent_tasks)
     assert [(task.task_id, task.task_state) for task in recent] == [
         ("t2", "completed"),
         ("t1", "running"),
@@ -207,7 +200,7 @@ def test_node_shows_how_the_ports_of_its_pool_are_reached(client: BatchClient) -
     network = models.NetworkConfiguration(endpoint_configuration=endpoints)
     client.create_pool(new_pool("ports", 2, network_configuration=network))
     nodes = wait_for_nodes(client, "ports", 2)
-    shown = [node.endpoint_configuration.inbound_endpoints for node in nodes]
+    shown = [definite(node.endpoint_configuration).inbound_endpoints for node in nodes]
     assert sorted(endpoint.name for (endpoint,) in shown) == ["web.0", "web.1"]
     for node, (endpoint,) in zip(nodes, shown):
         assert (endpoint.protocol, endpoint.backend_port) == ("tcp", 8080)
@@ -222,12 +215,12 @@ def test_rebooted_node_runs_its_start_task_again_and_keeps_its_files(
     client: BatchClient, node_id: str
 ) -> None:
     before, started = client.get_node(POOL, node_id), file(client, node_id, "startup/wd/started")
-    client.begin_reboot_node(POOL, node_id, {"nodeRebootOption": "requeue"}, polling_interval=0.05).wait()
+    client.begin_reboot_node(POOL, node_id, as_sent(nodeRebootOption="requeue"), **QUICKLY).wait()
     after = wait_for_state(client, node_id, "idle")
     assert file(client, node_id, "startup/wd/started") != started
     assert len(file(client, node_id, "startup/wd/starts").splitlines()) == 2
     assert after.last_boot_time > before.last_boot_time
-    assert after.start_task_info.start_time > before.start_task_info.end_time
+    assert start_of(after).start_time > definite(start_of(before).end_time)
     assert (after.allocation_time, after.ip_address) == (before.allocation_time, before.ip_address)
 
 
@@ -237,7 +230,7 @@ def test_reimaged_node_begins_with_nothing(client: BatchClient, node_id: str) ->
     client.create_task(POOL, new_task("litter", "echo litter > $AZ_BATCH_NODE_SHARED_DIR/litter"))
     wait_for_task(client, POOL, "litter")
     assert file(client, node_id, "shared/litter") == "litter\n"
-    client.begin_reimage_node(POOL, node_id, {"nodeReimageOption": "requeue"}, polling_interval=0.05).wait()
+    client.begin_reimage_node(POOL, node_id, as_sent(nodeReimageOption="requeue"), **QUICKLY).wait()
     wait_for_state(client, node_id, "idle")
     assert "shared/litter" not in [
         file.name for file in client.list_node_files(POOL, node_id, recursive=True)
@@ -252,18 +245,18 @@ def test_node_says_that_it_reboots_while_it_waits_for_its_tasks(
 ) -> None:
     before = client.get_node(POOL, node_id)
     occupy(client, "patient", tmp_path)
-    client.begin_reboot_node(POOL, node_id, {"nodeRebootOption": "taskcompletion"})
+    client.begin_reboot_node(POOL, node_id, as_sent(nodeRebootOption="taskcompletion"))
     rebooting = client.get_node(POOL, node_id)
     assert (rebooting.state, rebooting.running_tasks_count) == ("rebooting", 1)
     assert rebooting.last_boot_time == before.last_boot_time
     for action in (
-        lambda: client.begin_reboot_node(POOL, node_id, {"nodeRebootOption": "requeue"}),
-        lambda: client.begin_deallocate_node(POOL, node_id, {"nodeDeallocateOption": "requeue"}),
+        lambda: client.begin_reboot_node(POOL, node_id, as_sent(nodeRebootOption="requeue")),
+        lambda: client.begin_deallocate_node(POOL, node_id, as_sent(nodeDeallocateOption="requeue")),
         lambda: client.get_node_remote_login_settings(POOL, node_id),
     ):
         assert code_of(action) == "NodeBeingRebooted"
     (tmp_path / "go").touch()
-    assert wait_for_task(client, POOL, "patient").execution_info.requeue_count == 0
+    assert execution_of(wait_for_task(client, POOL, "patient")).requeue_count == 0
     wait_for_state(client, node_id, "idle")
 
 
@@ -272,19 +265,19 @@ def test_rebooted_node_puts_its_task_back_and_runs_it_again(
     client: BatchClient, node_id: str, tmp_path: Path
 ) -> None:
     occupy(client, "rebooted", tmp_path)
-    client.begin_reboot_node(POOL, node_id, {"nodeRebootOption": "requeue"})
-    wait_for(lambda: client.get_task(POOL, "rebooted"), lambda task: task.execution_info.requeue_count == 1)
+    client.begin_reboot_node(POOL, node_id, as_sent(nodeRebootOption="requeue"))
+    wait_for(lambda: client.get_task(POOL, "rebooted"), lambda task: execution_of(task).requeue_count == 1)
     (tmp_path / "go").touch()
     task = wait_for_task(client, POOL, "rebooted")
-    assert (task.node_info.node_id, task.execution_info.result) == (node_id, "success")
+    assert (node_of(task).node_id, execution_of(task).result) == (node_id, "success")
 
 
 @pytest.mark.operation("reboot_node")
 def test_rebooted_node_ends_its_task_if_asked(client: BatchClient, node_id: str, tmp_path: Path) -> None:
     occupy(client, "cut-short", tmp_path)
-    client.begin_reboot_node(POOL, node_id, {"nodeRebootOption": "terminate"})
-    ended = wait_for_task(client, POOL, "cut-short").execution_info
-    assert (ended.failure_info.code, ended.requeue_count) == ("TaskEnded", 0)
+    client.begin_reboot_node(POOL, node_id, as_sent(nodeRebootOption="terminate"))
+    ended = execution_of(wait_for_task(client, POOL, "cut-short"))
+    assert (definite(ended.failure_info).code, ended.requeue_count) == ("TaskEnded", 0)
     wait_for_state(client, node_id, "idle")
 
 
@@ -292,21 +285,19 @@ def test_rebooted_node_ends_its_task_if_asked(client: BatchClient, node_id: str,
 def test_deallocated_node_takes_no_tasks_until_it_is_started(client: BatchClient, node_id: str) -> None:
     before = client.get_node(POOL, node_id)
     assert code_of(lambda: client.begin_start_node(POOL, node_id)) == "OperationInvalidForCurrentState"
-    client.begin_deallocate_node(
-        POOL, node_id, {"nodeDeallocateOption": "requeue"}, polling_interval=0.05
-    ).wait()
+    client.begin_deallocate_node(POOL, node_id, as_sent(nodeDeallocateOption="requeue"), **QUICKLY).wait()
     stopped = wait_for_state(client, node_id, "deallocated")
     assert stopped.scheduling_state == "disabled"
     assert stopped.state_transition_time > before.state_transition_time
     client.create_task(POOL, new_task("stopped"))
     assert client.get_task(POOL, "stopped").state == "active"
     assert client.get_pool(POOL).current_dedicated_nodes == 2
-    client.begin_start_node(POOL, node_id, polling_interval=0.05).wait()
+    client.begin_start_node(POOL, node_id, **QUICKLY).wait()
     wait_for_task(client, POOL, "stopped")
     started = wait_for_state(client, node_id, "idle")
     assert started.scheduling_state == "enabled"
     assert started.last_boot_time > before.last_boot_time
-    assert started.start_task_info.start_time > before.start_task_info.start_time
+    assert start_of(started).start_time > start_of(before).start_time
 
 
 # -- kept from tasks ------------------------------------------------------------------------
@@ -324,26 +315,28 @@ def test_idle_node_is_offline_until_it_may_take_tasks_again(client: BatchClient,
     assert (
         code_of(lambda: client.enable_node_scheduling(POOL, node_id)) == "NodeAlreadyInTargetSchedulingState"
     )
-    client.disable_node_scheduling(POOL, node_id, {"nodeDisableSchedulingOption": "requeue"})
+    client.disable_node_scheduling(POOL, node_id, as_sent(nodeDisableSchedulingOption="requeue"))
     offline = client.get_node(POOL, node_id)
     assert (offline.state, offline.scheduling_state) == ("offline", "disabled")
     assert offline.state_transition_time > before.state_transition_time
     assert (
         code_of(
-            lambda: client.disable_node_scheduling(POOL, node_id, {"nodeDisableSchedulingOption": "requeue"})
+            lambda: client.disable_node_scheduling(
+                POOL, node_id, as_sent(nodeDisableSchedulingOption="requeue")
+            )
         )
         == "NodeAlreadyInTargetSchedulingState"
     )
     client.create_task(POOL, new_task("held-up"))
     assert client.get_task(POOL, "held-up").state == "active"
     client.enable_node_scheduling(POOL, node_id)
-    assert wait_for_task(client, POOL, "held-up").node_info.node_id == node_id
+    assert node_id_of(wait_for_task(client, POOL, "held-up")) == node_id
 
 
 @pytest.mark.operation("enable_node_scheduling", "get_node")
 def test_node_that_was_offline_is_idle_since_before(client: BatchClient, node_ids: list[str]) -> None:
     before = client.get_node(POOL, node_ids[1])
-    client.disable_node_scheduling(POOL, node_ids[1], {"nodeDisableSchedulingOption": "requeue"})
+    client.disable_node_scheduling(POOL, node_ids[1], as_sent(nodeDisableSchedulingOption="requeue"))
     client.enable_node_scheduling(POOL, node_ids[1])
     after = client.get_node(POOL, node_ids[1])
     assert (after.state, after.state_transition_time) == ("idle", before.state_transition_time)
@@ -358,11 +351,11 @@ def test_node_that_takes_no_more_tasks_puts_its_task_back(
         POOL, node_id, models.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="requeue")
     )
     task = wait_for_task(client, POOL, "put-back", "active")
-    assert task.execution_info.requeue_count == 1
+    assert execution_of(task).requeue_count == 1
     wait_for_state(client, node_id, "offline")
     (tmp_path / "go").touch()
     client.enable_node_scheduling(POOL, node_id)
-    assert wait_for_task(client, POOL, "put-back").execution_info.result == "success"
+    assert execution_of(wait_for_task(client, POOL, "put-back")).result == "success"
 
 
 @pytest.mark.operation("disable_node_scheduling")
@@ -370,9 +363,9 @@ def test_node_that_takes_no_more_tasks_ends_its_task(
     client: BatchClient, node_id: str, tmp_path: Path
 ) -> None:
     occupy(client, "ended", tmp_path)
-    client.disable_node_scheduling(POOL, node_id, {"nodeDisableSchedulingOption": "terminate"})
+    client.disable_node_scheduling(POOL, node_id, as_sent(nodeDisableSchedulingOption="terminate"))
     ended = wait_for_task(client, POOL, "ended")
-    assert ended.execution_info.failure_info.code == "TaskEnded"
+    assert failure_of(ended).code == "TaskEnded"
     wait_for_state(client, node_id, "offline")
     client.enable_node_scheduling(POOL, node_id)
 
@@ -382,11 +375,11 @@ def test_node_that_takes_no_more_tasks_finishes_its_task(
     client: BatchClient, node_id: str, tmp_path: Path
 ) -> None:
     occupy(client, "finished", tmp_path)
-    client.disable_node_scheduling(POOL, node_id, {"nodeDisableSchedulingOption": "taskcompletion"})
+    client.disable_node_scheduling(POOL, node_id, as_sent(nodeDisableSchedulingOption="taskcompletion"))
     node = client.get_node(POOL, node_id)
     assert (node.state, node.scheduling_state) == ("running", "disabled")
     (tmp_path / "go").touch()
-    assert wait_for_task(client, POOL, "finished").execution_info.result == "success"
+    assert execution_of(wait_for_task(client, POOL, "finished")).result == "success"
     wait_for_state(client, node_id, "offline")
     client.enable_node_scheduling(POOL, node_id)
 
@@ -395,7 +388,7 @@ def test_node_that_takes_no_more_tasks_finishes_its_task(
 
 
 @pytest.mark.operation("create_node_user", "replace_node_user", "delete_node_user")
-@pytest.mark.partial("create_node_user", "no account is made on the host: nobody can log in")
+@pytest.mark.partial("create_node_user", "no account is made on the host: no login is possible")
 def test_users_of_a_node_are_made_changed_and_deleted(client: BatchClient, node_ids: list[str]) -> None:
     node, user = node_ids[0], models.BatchNodeUserCreateOptions(name="Someone", is_admin=True)
     until = models.BatchNodeUserReplaceOptions(

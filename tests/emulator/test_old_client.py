@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from azurebatch_emulator import Emulator, Timings
+from azurebatch_emulator import Emulator
 from tests.support.other_clients import environment
 
 _SCRIPT = Path(__file__).parent / "clients" / "old_client.py"
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")

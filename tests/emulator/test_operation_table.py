@@ -12,10 +12,9 @@ PAGE = ROOT / "docs" / "pages" / "emulator-operations.md"
 
 def test_table_in_the_docs_is_what_the_tests_say(tmp_path: Path) -> None:
     before = PAGE.read_text()
-    made = subprocess.run(
-        [sys.executable, "-m", "tests.support.operation_table"], cwd=ROOT, capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "tests.support.operation_table"]
+    made = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     after = PAGE.read_text()
     PAGE.write_text(before)
     assert made.returncode == 0, made.stderr + made.stdout
-    assert after == before, "write it again: python -m tests.support.operation_table"
+    assert after == before, "make it again: python -m tests.support.operation_table"

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from azure.storage.blob import (
     BlobLeaseClient,
-    BlobServiceClient,
     ContainerClient,
     StandardBlobTier,
     generate_container_sas,
 )
 
-from azurebatch_emulator.execution.failures import FILE_UPLOAD_FAILURES, TaskFailure
 from azurebatch_emulator.execution.output_files import check, upload
 from azurebatch_emulator.execution.storage import Storage
+from azurebatch_emulator.protocol.failures import FILE_UPLOAD_FAILURES, TaskFailure
 from azurebatch_emulator.protocol.models.common import ErrorCategory, IdentityReference
 from azurebatch_emulator.protocol.models.files import (
     BlobContainerDestination,
@@ -37,12 +35,6 @@ LOGS = {"fileuploadout.txt", "fileuploaderr.txt"}
 def storage(azurite: str) -> Iterator[Storage]:
     with Storage(azurite) as storage:
         yield storage
-
-
-@pytest.fixture
-def container(azurite: str) -> Iterator[ContainerClient]:
-    with BlobServiceClient.from_connection_string(azurite) as service:
-        yield service.create_container(f"out-{uuid.uuid4().hex}")
 
 
 @pytest.fixture

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import pytest
 from azure.batch import BatchClient, models
 
 from azurebatch_emulator import Emulator
-from tests.support.batch import new_job, new_pool, new_task, wait_for, wait_for_nodes, wait_for_task
+from tests.support.batch import (
+    has_completed,
+    make_job,
+    make_pool,
+    new_pool,
+    new_task,
+    wait_for,
+    wait_for_nodes,
+    wait_for_task,
+)
+from tests.support.definite import execution_of, node_id_of
 from tests.support.wire import wire
 
 SLOTS = 4
@@ -19,24 +29,14 @@ SLOTS = 4
 @pytest.fixture(scope="module")
 def spreading(client: BatchClient) -> str:
     """A pool of two nodes with four slots each."""
-    client.create_pool(new_pool("spreading", 2, task_slots_per_node=SLOTS))
-    wait_for_nodes(client, "spreading", 2)
-    return "spreading"
+    return make_pool(client, "spreading", 2, task_slots_per_node=SLOTS)
 
 
 @pytest.fixture(scope="module")
 def packing(client: BatchClient) -> str:
     """A pool like that, whose nodes are filled one after another."""
     policy = models.BatchTaskSchedulingPolicy(node_fill_type="pack")
-    client.create_pool(new_pool("packing", 2, task_slots_per_node=SLOTS, task_scheduling_policy=policy))
-    wait_for_nodes(client, "packing", 2)
-    return "packing"
-
-
-def make_job(client: BatchClient, pool_id: str, **options: object) -> str:
-    job_id = f"job-{uuid.uuid4().hex[:8]}"
-    client.create_job(new_job(job_id, pool_id, **options))
-    return job_id
+    return make_pool(client, "packing", 2, task_slots_per_node=SLOTS, task_scheduling_policy=policy)
 
 
 def add(client: BatchClient, job_id: str, *sizes: int, script: str = "sleep 600") -> None:
@@ -57,7 +57,7 @@ def running(client: BatchClient, job_id: str) -> set[str]:
 
 def nodes_of(client: BatchClient, job_id: str) -> Counter[str]:
     """How many tasks of a job run on each node."""
-    return Counter(str(task.node_info.node_id) for task in client.list_tasks(job_id))
+    return Counter(node_id_of(task) for task in client.list_tasks(job_id))
 
 
 def finish(client: BatchClient, job_id: str, pool_id: str) -> None:
@@ -87,7 +87,7 @@ def test_tasks_that_fit_go_ahead_and_the_earliest_gets_the_room_that_comes_free(
     client.terminate_task(job, "t0")
     for name in ("t2", "t5"):
         wait_for_task(client, job, name, "running")
-    assert client.get_task(job, "t2").node_info.node_id == client.get_task(job, "t0").node_info.node_id
+    assert node_id_of(client.get_task(job, "t2")) == node_id_of(client.get_task(job, "t0"))
     assert client.get_task(job, "t6").state == "active"  # it never fits
     finish(client, job, spreading)
 
@@ -147,7 +147,7 @@ def test_tasks_are_spread_over_nodes_or_packed_onto_few(
     for pool_id, loads in ((spreading, [2, 2]), (packing, [4])):
         job = make_job(client, pool_id)
         add(client, job, 1, 1, 1, 1)
-        wait_for(lambda job=job: running(client, job), lambda found: len(found) == 4)
+        wait_for(partial(running, client, job), lambda found: len(found) == 4)
         assert sorted(nodes_of(client, job).values()) == loads
         finish(client, job, pool_id)
 
@@ -162,7 +162,7 @@ def test_a_job_of_higher_priority_goes_first(client: BatchClient, packing: str, 
         add(client, job, 4, 4, script=f"echo $AZ_BATCH_JOB_ID >> {log}")
     client.terminate_task(blocker, "t0")
     for job in jobs:
-        wait_for(lambda job=job: client.get_job_task_counts(job).task_counts.completed == 2)
+        wait_for(partial(has_completed, client, job, 2))
     low, high, middle = jobs
     assert log.read_text().split() == [high] * 2 + [middle] * 2 + [low] * 2
     client.begin_delete_job(blocker)
@@ -175,4 +175,4 @@ def test_a_task_waits_for_a_node_that_is_not_yet_there(client: BatchClient) -> N
     add(client, job, 1, script="true")
     assert client.get_task(job, "t0").state == "active"
     client.create_pool(new_pool("later", 1))
-    assert wait_for_task(client, job, "t0").execution_info.result == "success"
+    assert execution_of(wait_for_task(client, job, "t0")).result == "success"

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from azure.batch import BatchClient, models
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
+from azurebatch_emulator import Emulator, Timings
 from tests.support.batch import (
+    QUICKLY,
     code_of,
     connect,
     new_job,
@@ -20,33 +21,27 @@ from tests.support.batch import (
     new_task,
     wait_for,
     wait_for_nodes,
+    wait_for_steady,
     wait_for_task,
 )
+from tests.support.definite import definite, execution_of, node_id_of
+from tests.support.emulator import MakeEmulator
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose resizes take as good as no time."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
-def endless(azurite: str) -> Iterator[BatchClient]:
-    """A client of an emulator where a resize never comes to its end."""
-    with (
-        Emulator(storage_connection_string=azurite, timings=Timings(resize=3600)) as emulator,
-        connect(emulator) as client,
-    ):
+def endless(make_emulator: MakeEmulator) -> Iterator[BatchClient]:
+    """A client of an emulator where a resize never ends."""
+    with connect(make_emulator(timings=Timings(resize=3600))) as client:
         yield client
 
 
-def wait_for_steady(client: BatchClient, pool_id: str) -> models.BatchPool:
-    return wait_for(lambda: client.get_pool(pool_id), lambda pool: pool.allocation_state == "steady")
+def allocated(pool: models.BatchPool) -> datetime:
+    """When its allocation state has changed."""
+    return definite(pool.allocation_state_transition_time)
 
 
 def resize(client: BatchClient, pool_id: str, **options: Any) -> None:
-    client.begin_resize_pool(pool_id, models.BatchPoolResizeOptions(**options), polling_interval=0.05).wait()
+    client.begin_resize_pool(pool_id, models.BatchPoolResizeOptions(**options), **QUICKLY).wait()
 
 
 def targets(pool: models.BatchPool) -> tuple[int | None, int | None]:
@@ -78,7 +73,7 @@ def test_pool_grows_and_shrinks_by_kind_of_node(client: BatchClient) -> None:
     assert first.id in [node.id for node in nodes]
     assert len({node.ip_address for node in nodes}) == 4
     assert pool.etag != before.etag
-    assert pool.allocation_state_transition_time > before.allocation_state_transition_time
+    assert allocated(pool) > allocated(before)
     resize(client, "sizes", target_dedicated_nodes=0)
     assert current(client.get_pool("sizes")) == (0, 2)  # what is not given stays
     resize(client, "sizes", target_low_priority_nodes=0)
@@ -100,7 +95,7 @@ def test_pool_takes_fifty_nodes(client: BatchClient) -> None:
     )
     assert counts.succeeded == 60
     assert sum(node.total_tasks_run for node in client.list_nodes("large")) == 60
-    client.begin_delete_pool("large", polling_interval=0.05).wait()
+    client.begin_delete_pool("large", **QUICKLY).wait()
 
 
 @pytest.mark.operation("resize_pool", "get_pool")
@@ -172,7 +167,7 @@ def test_stopped_resize_keeps_the_size_and_says_what_is_missing(azurite: str) ->
         assert client.get_pool("stopped").resize_errors is None
         stopped, scaled = wait_for_steady(client, "stopped"), wait_for_steady(client, "scaled")
         assert (targets(stopped), current(stopped)) == ((2, 1), (0, 0))
-        assert [(error.code, error.message) for error in stopped.resize_errors] == [
+        assert [(error.code, error.message) for error in definite(stopped.resize_errors)] == [
             (
                 "ResizeStopped",
                 f"Desired number of {kind} nodes could not be allocated due to a stop resize operation",
@@ -190,7 +185,7 @@ def test_node_that_waits_for_its_tasks_stays_if_its_leaving_is_stopped(
     client: BatchClient, tmp_path: Path
 ) -> None:
     task = occupy(client, "hesitant", tmp_path)
-    remove(client, "hesitant", [task.node_info.node_id], "taskcompletion")
+    remove(client, "hesitant", [node_id_of(task)], "taskcompletion")
     wait_for_nodes(client, "hesitant", state="leavingpool")
     client.begin_stop_pool_resize("hesitant")
     pool = wait_for_steady(client, "hesitant")
@@ -224,14 +219,12 @@ def test_removed_node_goes_and_the_pool_aims_lower(client: BatchClient) -> None:
     client.create_pool(new_pool("removing", 3, target_low_priority_nodes=1))
     nodes = wait_for_nodes(client, "removing", 4)
     gone = [nodes[0].id, nodes[-1].id]
-    client.begin_remove_nodes(
-        "removing", models.BatchNodeRemoveOptions(node_ids=gone), polling_interval=0.05
-    ).wait()
+    client.begin_remove_nodes("removing", models.BatchNodeRemoveOptions(node_ids=gone), **QUICKLY).wait()
     left = [node.id for node in client.list_nodes("removing")]
     assert sorted(left + gone) == [node.id for node in nodes]
     pool = client.get_pool("removing")
     assert targets(pool) == current(pool)
-    assert sum(current(pool)) == 2
+    assert sum(map(definite, current(pool))) == 2
     assert code_of(lambda: client.get_node("removing", gone[0])) == "NodeNotFound"
 
 
@@ -244,36 +237,40 @@ def test_nodes_that_cannot_be_removed_are_refused(client: BatchClient) -> None:
         ([], "InvalidPropertyValue"),
         (["n"] * 101, "InvalidPropertyValue"),
     ):
-        assert code_of(lambda node_ids=node_ids: remove(client, "keeping", node_ids, "requeue")) == code
+        assert code_of(partial(remove, client, "keeping", node_ids, "requeue")) == code
     assert current(client.get_pool("keeping")) == (1, 0)
 
 
 @pytest.mark.operation("remove_nodes", "resize_pool")
 def test_requeued_task_of_a_removed_node_runs_again_elsewhere(client: BatchClient, tmp_path: Path) -> None:
     before = occupy(client, "requeue", tmp_path)
-    remove(client, "requeue", [before.node_info.node_id], "requeue")
+    remove(client, "requeue", [node_id_of(before)], "requeue")
     waiting = wait_for_task(client, "requeue", "task", "active")
-    assert (waiting.node_info, waiting.execution_info.requeue_count) == (None, 1)
-    assert waiting.execution_info.last_requeue_time is not None
-    assert waiting.execution_info.start_time is None
+    assert (waiting.node_info, execution_of(waiting).requeue_count) == (None, 1)
+    assert execution_of(waiting).last_requeue_time is not None
+    assert execution_of(waiting).start_time is None
     wait_for_steady(client, "requeue")
     resize(client, "requeue", target_dedicated_nodes=1)
     again = wait_for_task(client, "requeue", "task", "running")
-    assert again.node_info.node_id != before.node_info.node_id
+    assert node_id_of(again) != node_id_of(before)
     (tmp_path / "go").touch()
     ended = wait_for_task(client, "requeue", "task")
-    assert ended.execution_info.requeue_count == 1
-    assert ended.execution_info.retry_count == 0
+    assert execution_of(ended).requeue_count == 1
+    assert execution_of(ended).retry_count == 0
     output = b"".join(client.download_task_file("requeue", "task", "stdout.txt"))
-    assert output.decode().split() == [again.node_info.node_id]
+    assert output.decode().split() == [node_id_of(again)]
 
 
 @pytest.mark.operation("remove_nodes")
 def test_terminated_task_of_a_removed_node_ends(client: BatchClient, tmp_path: Path) -> None:
     task = occupy(client, "terminate", tmp_path)
-    remove(client, "terminate", [task.node_info.node_id], "terminate")
-    ended = wait_for_task(client, "terminate", "task").execution_info
-    assert (ended.result, ended.failure_info.code, ended.requeue_count) == ("failure", "TaskEnded", 0)
+    remove(client, "terminate", [node_id_of(task)], "terminate")
+    ended = execution_of(wait_for_task(client, "terminate", "task"))
+    assert (ended.result, definite(ended.failure_info).code, ended.requeue_count) == (
+        "failure",
+        "TaskEnded",
+        0,
+    )
     wait_for_steady(client, "terminate")
     assert list(client.list_nodes("terminate")) == []
 
@@ -283,14 +280,14 @@ def test_removed_node_waits_for_its_task_if_asked_and_takes_no_other(
     client: BatchClient, tmp_path: Path
 ) -> None:
     task = occupy(client, "completion", tmp_path)
-    remove(client, "completion", [task.node_info.node_id], "taskcompletion")
+    remove(client, "completion", [node_id_of(task)], "taskcompletion")
     leaving = wait_for_nodes(client, "completion", state="leavingpool")[0]
     assert leaving.running_tasks_count == 1
     client.create_task("completion", new_task("late"))
     (tmp_path / "go").touch()
     wait_for_steady(client, "completion")
     assert list(client.list_nodes("completion")) == []
-    assert client.get_task("completion", "task").execution_info.result == "success"
+    assert execution_of(client.get_task("completion", "task")).result == "success"
     assert client.get_task("completion", "late").state == "active"
 
 
@@ -300,11 +297,11 @@ def test_removed_node_keeps_what_tasks_left_for_their_retention_time_if_asked(
 ) -> None:
     kept = models.BatchTaskConstraints(retention_time=timedelta(seconds=1))
     task = occupy(client, "retention", tmp_path, constraints=kept)
-    remove(client, "retention", [task.node_info.node_id], "retaineddata")
+    remove(client, "retention", [node_id_of(task)], "retaineddata")
     (tmp_path / "go").touch()
     ended = wait_for_task(client, "retention", "task")
     steady = wait_for_steady(client, "retention")
-    assert steady.allocation_state_transition_time >= ended.execution_info.end_time + timedelta(seconds=1)
+    assert allocated(steady) >= definite(execution_of(ended).end_time) + timedelta(seconds=1)
     assert list(client.list_nodes("retention")) == []
 
 
@@ -313,8 +310,8 @@ def test_tasks_of_a_deleted_pool_wait_for_another_one_of_its_name(
     client: BatchClient, tmp_path: Path
 ) -> None:
     occupy(client, "reborn", tmp_path)
-    client.begin_delete_pool("reborn", polling_interval=0.05).wait()
-    assert wait_for_task(client, "reborn", "task", "active").execution_info.requeue_count == 1
+    client.begin_delete_pool("reborn", **QUICKLY).wait()
+    assert execution_of(wait_for_task(client, "reborn", "task", "active")).requeue_count == 1
     client.create_pool(new_pool("reborn", 1))
     wait_for_task(client, "reborn", "task", "running")
     (tmp_path / "go").touch()
@@ -329,7 +326,7 @@ def test_tasks_wait_for_their_pool_and_for_its_first_node(client: BatchClient) -
     wait_for_steady(client, "early")
     assert client.get_task("early", "task").state == "active"
     resize(client, "early", target_dedicated_nodes=1)
-    assert wait_for_task(client, "early", "task").execution_info.result == "success"
+    assert execution_of(wait_for_task(client, "early", "task")).result == "success"
 
 
 # -- formulas -------------------------------------------------------------------------------
@@ -359,8 +356,10 @@ def test_pool_can_be_made_to_size_itself(client: BatchClient) -> None:
     pool = wait_for_steady(client, "self")
     assert (targets(pool), current(pool)) == ((1, 1), (1, 1))
     assert (pool.enable_auto_scale, pool.auto_scale_evaluation_interval) == (True, timedelta(minutes=15))
-    assert pool.auto_scale_run.error is None
-    assert pool.auto_scale_run.results.startswith("$TargetDedicatedNodes=1;$TargetLowPriorityNodes=1;")
+    assert definite(pool.auto_scale_run).error is None
+    assert definite(definite(pool.auto_scale_run).results).startswith(
+        "$TargetDedicatedNodes=1;$TargetLowPriorityNodes=1;"
+    )
 
 
 @pytest.mark.operation("enable_pool_auto_scale", "disable_pool_auto_scale", "get_pool", "resize_pool")
@@ -401,7 +400,7 @@ def test_formula_says_what_becomes_of_the_tasks_on_nodes_that_go(client: BatchCl
     scale(client, "patient", "$TargetDedicatedNodes = 0; $NodeDeallocationOption = taskcompletion;")
     wait_for_nodes(client, "patient", state="leavingpool")
     (tmp_path / "go").touch()
-    assert wait_for_task(client, "patient", "task").execution_info.requeue_count == 0
+    assert execution_of(wait_for_task(client, "patient", "task")).requeue_count == 0
     wait_for_steady(client, "patient")
     assert list(client.list_nodes("patient")) == []
 
@@ -415,14 +414,14 @@ def test_formula_or_interval_that_cannot_be_is_refused(client: BatchClient) -> N
         ("$TargetDedicatedNodes = 1", 4, "InvalidPropertyValue"),
         ("$TargetDedicatedNodes = 1", 168 * 60 + 1, "InvalidPropertyValue"),
     ):
-        assert code_of(lambda f=formula, m=minutes: scale(client, "strict", f, m)) == code
+        assert code_of(partial(scale, client, "strict", formula, minutes)) == code
         options: dict[str, Any] = {
             "target_dedicated_nodes": None,
             "enable_auto_scale": True,
             "auto_scale_formula": formula,
             "auto_scale_evaluation_interval": None if minutes is None else timedelta(minutes=minutes),
         }
-        assert code_of(lambda o=options: client.create_pool(new_pool("never", **o))) == code
+        assert code_of(partial(client.create_pool, new_pool("never", **options))) == code
         assert code_of(lambda: client.get_pool("never")) == "PoolNotFound"
     assert client.get_pool("strict").enable_auto_scale is False
 
@@ -440,7 +439,7 @@ def test_formula_is_evaluated_without_being_applied(client: BatchClient) -> None
     assert run.error is None
     assert run.results == "$TargetDedicatedNodes=3;$TargetLowPriorityNodes=0;$NodeDeallocationOption=requeue"
     failed = client.evaluate_pool_auto_scale("trial", wrong)
-    assert failed.error.code == "AutoScalingFormulaEvaluationError"
-    assert failed.error.message == "The specified auto-scaling formula has evaluation error"
-    assert failed.results.startswith("$TargetDedicatedNodes=1;")
+    assert definite(failed.error).code == "AutoScalingFormulaEvaluationError"
+    assert definite(failed.error).message == "The specified auto-scaling formula has evaluation error"
+    assert definite(failed.results).startswith("$TargetDedicatedNodes=1;")
     assert targets(client.get_pool("trial")) == (1, 0)

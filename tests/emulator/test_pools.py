@@ -16,28 +16,28 @@ from azure.core.exceptions import (
     ResourceNotFoundError,
 )
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Quotas, Timings
-from tests.support.batch import code_of, connect, new_pool, refusal, shell, wait_for, wait_for_nodes
+from azurebatch_emulator import Emulator, Quotas, Timings
+from tests.support.batch import (
+    QUICKLY,
+    code_of,
+    connect,
+    new_pool,
+    refusal,
+    shell,
+    wait_for_nodes,
+    wait_for_steady,
+)
+from tests.support.definite import definite
+from tests.support.emulator import MakeEmulator
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,7})?Z")
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose pools are steady at once."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
-def endless(azurite: str) -> Iterator[BatchClient]:
+def endless(make_emulator: MakeEmulator) -> Iterator[BatchClient]:
     """A client of an emulator where resizes and deletions never end, and with room for three pools."""
     timings, quotas = Timings(resize=3600, pool_delete=3600), Quotas(pools=3)
-    with (
-        Emulator(storage_connection_string=azurite, timings=timings, quotas=quotas) as emulator,
-        connect(emulator) as client,
-    ):
+    with connect(make_emulator(timings=timings, quotas=quotas)) as client:
         yield client
 
 
@@ -47,10 +47,6 @@ def empty_pool(client: BatchClient) -> str:
     client.create_pool(new_pool("empty", 0))
     wait_for_steady(client, "empty")
     return "empty"
-
-
-def wait_for_steady(client: BatchClient, pool_id: str) -> models.BatchPool:
-    return wait_for(lambda: client.get_pool(pool_id), lambda pool: pool.allocation_state == "steady")
 
 
 # -- made and shown -------------------------------------------------------------------------
@@ -240,7 +236,7 @@ def test_patch_changes_what_is_given_and_leaves_the_rest(client: BatchClient) ->
     )
     after = client.get_pool("patched")
     assert (after.vm_size, after.task_slots_per_node) == ("standard_d4", 8)
-    assert [(item.name, item.value) for item in after.metadata] == [("b", "2")]
+    assert [(item.name, item.value) for item in definite(after.metadata)] == [("b", "2")]
     assert (after.display_name, after.start_task) == ("Before", before.start_task)
     assert after.etag != before.etag
     assert after.last_modified > before.last_modified
@@ -258,7 +254,7 @@ def test_pool_with_nodes_keeps_its_machines_but_takes_another_start_task(client:
         "inhabited",
         models.BatchPoolUpdateOptions(start_task=models.BatchStartTask(command_line=shell("exit 0"))),
     )
-    assert client.get_pool("inhabited").start_task.command_line == shell("exit 0")
+    assert definite(client.get_pool("inhabited").start_task).command_line == shell("exit 0")
     client.begin_delete_pool("inhabited")
 
 
@@ -312,7 +308,7 @@ def test_change_is_made_only_if_the_pool_is_still_the_one_that_was_read(
 def test_deleted_pool_is_gone_and_its_id_is_free(client: BatchClient) -> None:
     for _ in range(2):
         client.create_pool(new_pool("short-lived", 1))
-        client.begin_delete_pool("short-lived", polling_interval=0.05).wait()
+        client.begin_delete_pool("short-lived", **QUICKLY).wait()
         with pytest.raises(ResourceNotFoundError):
             client.pool_exists("short-lived")
 
@@ -361,7 +357,7 @@ def test_nodes_are_counted_by_state_and_kind(client: BatchClient, empty_pool: st
     wait_for_nodes(client, "counted", 3)
     counts = {count.pool_id: count for count in client.list_pool_node_counts()}
     assert list(counts) == sorted(counts)
-    none = dict.fromkeys(counts[empty_pool].dedicated.as_dict(), 0)
+    none = dict.fromkeys(definite(counts[empty_pool].dedicated).as_dict(), 0)
     assert set(none) == {
         "creating",
         "deallocated",
@@ -381,9 +377,9 @@ def test_nodes_are_counted_by_state_and_kind(client: BatchClient, empty_pool: st
         "upgradingOS",
         "waitingForStartTask",
     }
-    assert counts[empty_pool].dedicated.as_dict() == none
-    assert counts["counted"].dedicated.as_dict() == {**none, "idle": 2, "total": 2}
-    assert counts["counted"].low_priority.as_dict() == {**none, "idle": 1, "total": 1}
+    assert definite(counts[empty_pool].dedicated).as_dict() == none
+    assert definite(counts["counted"].dedicated).as_dict() == {**none, "idle": 2, "total": 2}
+    assert definite(counts["counted"].low_priority).as_dict() == {**none, "idle": 1, "total": 1}
     only = list(client.list_pool_node_counts(filter="poolId eq 'counted'"))
     assert [count.pool_id for count in only] == ["counted"]
     client.begin_delete_pool("counted")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from azure.batch import BatchClient, models
 
 from tests.support.batch import (
-    new_job,
-    new_pool,
+    make_job,
+    make_pool,
     new_task,
     read_file,
     wait_for,
     wait_for_nodes,
     wait_for_task,
 )
+from tests.support.definite import execution_of, node_id_of
 
 pytestmark = pytest.mark.operation("create_job", "get_task")
 
@@ -24,9 +23,7 @@ pytestmark = pytest.mark.operation("create_job", "get_task")
 def pool(client: BatchClient) -> str:
     """A pool of two nodes with two slots each, filled one after another."""
     policy = models.BatchTaskSchedulingPolicy(node_fill_type="pack")
-    client.create_pool(new_pool("pool", 2, task_slots_per_node=2, task_scheduling_policy=policy))
-    wait_for_nodes(client, "pool", 2)
-    return "pool"
+    return make_pool(client, "pool", 2, task_slots_per_node=2, task_scheduling_policy=policy)
 
 
 class Jobs:
@@ -37,9 +34,7 @@ class Jobs:
         self._made: list[str] = []
 
     def job(self, priority: int, yielding: bool = False) -> str:
-        job_id = f"job-{uuid.uuid4().hex[:8]}"
-        options = {"priority": priority, "allow_task_preemption": yielding}
-        self._client.create_job(new_job(job_id, "pool", **options))
+        job_id = make_job(self._client, priority=priority, allow_task_preemption=yielding)
         self._made.append(job_id)
         return job_id
 
@@ -54,9 +49,9 @@ class Jobs:
         )
         return wait_for_task(self._client, job_id, task_id, "running")
 
-    def put_back(self, job_id: str) -> set[str]:
+    def requeued(self, job_id: str) -> set[str]:
         """The tasks that have had to make room."""
-        return {str(task.id) for task in self._client.list_tasks(job_id) if task.execution_info.requeue_count}
+        return {str(task.id) for task in self._client.list_tasks(job_id) if execution_of(task).requeue_count}
 
     def delete(self) -> None:
         for job_id in self._made:
@@ -77,10 +72,10 @@ def test_the_youngest_task_of_the_least_important_job_makes_room(client: BatchCl
     jobs.fill(least, 2)
     urgent = jobs.job(0)
     jobs.start(urgent, "t")
-    assert (jobs.put_back(least), jobs.put_back(less)) == ({"t1"}, set())
+    assert (jobs.requeued(least), jobs.requeued(less)) == ({"t1"}, set())
     again = client.get_task(least, "t1")
     assert (again.state, again.previous_state, again.node_info) == ("active", "running", None)
-    execution = again.execution_info
+    execution = execution_of(again)
     assert (execution.requeue_count, execution.retry_count) == (1, 0)
     assert execution.last_requeue_time is not None
     assert execution.start_time is None
@@ -93,11 +88,11 @@ def test_the_youngest_task_of_the_least_important_job_makes_room(client: BatchCl
 def test_no_more_tasks_make_room_than_are_needed(client: BatchClient, jobs: Jobs) -> None:
     low = jobs.job(-1, yielding=True)
     jobs.fill(low)
-    where = {task.id: task.node_info.node_id for task in client.list_tasks(low)}
+    where = {task.id: node_id_of(task) for task in client.list_tasks(low)}
     wide = jobs.start(jobs.job(1), "t", slots=2)
-    put_back = jobs.put_back(low)
-    assert put_back == {name for name, node in where.items() if node == wide.node_info.node_id}
-    assert len(put_back) == 2
+    requeued = jobs.requeued(low)
+    assert requeued == {name for name, node in where.items() if node == node_id_of(wide)}
+    assert len(requeued) == 2
 
 
 @pytest.mark.parametrize(("priority", "yielding"), [(-1, False), (0, True), (5, True)])
@@ -108,9 +103,9 @@ def test_tasks_stay_where_their_job_does_not_allow_it_or_matters_as_much(
     jobs.fill(running)
     waiting = jobs.job(0)
     client.create_task(waiting, new_task("t"))
-    client.terminate_task(running, "t3")  # whoever waits is looked at again
+    client.terminate_task(running, "t3")  # those that wait are looked at again
     wait_for_task(client, waiting, "t")
-    assert jobs.put_back(running) == set()
+    assert jobs.requeued(running) == set()
 
 
 def test_a_job_that_is_made_more_important_gets_its_room(client: BatchClient, jobs: Jobs) -> None:
@@ -121,5 +116,5 @@ def test_a_job_that_is_made_more_important_gets_its_room(client: BatchClient, jo
     assert client.get_task(other, "t").state == "active"
     client.update_job(other, models.BatchJobUpdateOptions(priority=100))
     wait_for_task(client, other, "t", "running")
-    assert jobs.put_back(low) == {"t3"}
+    assert jobs.requeued(low) == {"t3"}
     wait_for(lambda: client.get_job_task_counts(low).task_counts.running == 3)

@@ -17,19 +17,15 @@ from azure.batch import BatchClient, models
 from azure.core.credentials import AccessToken, AzureNamedKeyCredential
 from azure.core.exceptions import ClientAuthenticationError, HttpResponseError
 
-from azurebatch_emulator import Emulator, Timings
+from azurebatch_emulator import Emulator
 from tests.support.batch import connect, new_job, new_pool, new_task
+from tests.support.emulator import AT_ONCE, EmulatorOptions, MakeEmulator
 from tests.support.wire import wire
 
+EMULATOR: EmulatorOptions = {"timings": AT_ONCE}
+"""Without a control endpoint, which is the default of the service."""
 JSON = "application/json; odata=minimalmetadata"
 RFC_1123 = "%a, %d %b %Y %H:%M:%S GMT"
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One without a control endpoint, as it is unless somebody asks for it."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")
@@ -127,9 +123,8 @@ class Tokens:
 
 
 @pytest.fixture(scope="module")
-def secure(azurite: str) -> Iterator[Emulator]:
-    with Emulator(https=True, storage_connection_string=azurite) as emulator:
-        yield emulator
+def secure(make_emulator: MakeEmulator) -> Emulator:
+    return make_emulator(https=True)
 
 
 def test_over_https_a_token_credential_is_taken(secure: Emulator) -> None:

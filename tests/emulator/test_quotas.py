@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 from azure.batch import BatchClient, models
 from azure.core.exceptions import HttpResponseError
 
-from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Quotas, Timings
+from azurebatch_emulator import Quotas
 from tests.support.batch import (
     QUICKLY,
-    connect,
     delete_job,
     disable_job,
     new_job,
@@ -21,18 +19,9 @@ from tests.support.batch import (
     terminate_job,
     wait_for,
 )
+from tests.support.emulator import AT_ONCE, EmulatorOptions
 
-
-@pytest.fixture(scope="module")
-def client(azurite: str) -> Iterator[BatchClient]:
-    """A client of an account that may have little."""
-    quotas = Quotas(active_jobs=2, pools=1, nodes=3)
-    timings = Timings(resize=0)
-    with (
-        Emulator(storage_connection_string=azurite, quotas=quotas, timings=timings) as emulator,
-        connect(emulator) as client,
-    ):
-        yield client
+EMULATOR: EmulatorOptions = {"quotas": Quotas(active_jobs=2, pools=1, nodes=3), "timings": AT_ONCE}
 
 
 def new_schedule(schedule_id: str) -> models.BatchJobScheduleCreateOptions:
@@ -54,10 +43,11 @@ def refused_code(error: HttpResponseError) -> tuple[int | None, str]:
 def test_jobs_and_schedules_share_a_quota(client: BatchClient) -> None:
     client.create_job(new_job("one", "none"))
     client.create_job_schedule(new_schedule("schedule"))
-    for make in (
+    makers: tuple[Callable[[], object], ...] = (
         lambda: client.create_job(new_job("two", "none")),
         lambda: client.create_job_schedule(new_schedule("another")),
-    ):
+    )
+    for make in makers:
         with pytest.raises(HttpResponseError) as refused:
             make()
         assert refused_code(refused.value) == (409, "ActiveJobAndScheduleQuotaReached")

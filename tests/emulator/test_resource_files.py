@@ -14,9 +14,9 @@ from typing import ClassVar
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerClient, generate_container_sas
 
-from azurebatch_emulator.execution.failures import TaskFailure
 from azurebatch_emulator.execution.resource_files import check, fetch
 from azurebatch_emulator.execution.storage import Storage
+from azurebatch_emulator.protocol.failures import TaskFailure
 from azurebatch_emulator.protocol.models.common import ErrorCategory, IdentityReference
 from azurebatch_emulator.protocol.models.files import ResourceFile
 

@@ -18,15 +18,18 @@ from azure.storage.blob import (
 )
 
 from azurebatch_emulator import Emulator
-from azurebatch_emulator.process.configuration import Timings
-from tests.support.batch import new_job, new_pool, new_task, shell, wait_for, wait_for_nodes, wait_for_task
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One whose resizes take as good as no time."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
+from tests.support.batch import (
+    QUICKLY,
+    as_sent,
+    new_job,
+    new_pool,
+    new_task,
+    shell,
+    wait_for,
+    wait_for_nodes,
+    wait_for_task,
+)
+from tests.support.definite import definite, execution_of, node_id_of, start_of
 
 
 @pytest.fixture(scope="module")
@@ -54,17 +57,17 @@ def file(client: BatchClient, node: models.BatchNode, path: str) -> str:
 
 
 def failure(node: models.BatchNode) -> models.BatchTaskFailureInfo:
-    info = node.start_task_info
+    info = start_of(node)
     assert (info.state, info.result) == ("completed", "failure")
-    return info.failure_info
+    return definite(info.failure_info)
 
 
 @pytest.mark.operation("get_node", "list_nodes", "download_node_file", "list_node_files")
 def test_start_task_runs_and_its_streams_are_files_of_the_node(client: BatchClient) -> None:
     node = start(client, "streams", "echo out; echo err >&2; echo left > file")
-    info = node.start_task_info
+    info = start_of(node)
     assert (info.state, info.exit_code, info.result, info.retry_count) == ("completed", 0, "success", 0)
-    assert info.start_time <= info.end_time
+    assert info.start_time <= definite(info.end_time)
     assert (info.failure_info, info.last_retry_time, info.container_info) == (None, None, None)
     assert file(client, node, "startup/stdout.txt") == "out\n"
     assert file(client, node, "startup/stderr.txt") == "err\n"
@@ -138,18 +141,18 @@ def test_missing_resource_file_fails_the_start_task_without_a_run(
         max_task_retry_count=3,
     )
     assert failure(node).code == "BlobAccessDenied"
-    assert (node.start_task_info.exit_code, node.start_task_info.retry_count) == (None, 0)
+    assert (start_of(node).exit_code, start_of(node).retry_count) == (None, 0)
 
 
 @pytest.mark.operation("get_node", "list_pool_node_counts")
 def test_node_whose_start_task_fails_takes_no_tasks(client: BatchClient) -> None:
     node = start(client, "failing", "echo bad >&2; exit 3", "starttaskfailed")
     assert (failure(node).code, failure(node).category) == ("FailureExitCode", "UserError")
-    assert (node.start_task_info.exit_code, node.start_task_info.retry_count) == (3, 0)
+    assert (start_of(node).exit_code, start_of(node).retry_count) == (3, 0)
     assert node.scheduling_state == "enabled"
     assert file(client, node, "startup/stderr.txt") == "bad\n"
     (count,) = client.list_pool_node_counts(filter="poolId eq 'failing'")
-    assert (count.dedicated.start_task_failed, count.dedicated.total) == (1, 1)
+    assert (definite(count.dedicated).start_task_failed, definite(count.dedicated).total) == (1, 1)
     assert client.get_pool("failing").current_dedicated_nodes == 1
     client.create_job(new_job("failing", "failing"))
     client.create_task("failing", new_task("task"))
@@ -158,8 +161,8 @@ def test_node_whose_start_task_fails_takes_no_tasks(client: BatchClient) -> None
         models.BatchPoolUpdateOptions(start_task=models.BatchStartTask(command_line=shell("true"))),
     )
     assert client.get_task("failing", "task").state == "active"
-    client.begin_reboot_node("failing", node.id, {"nodeRebootOption": "requeue"})
-    assert wait_for_task(client, "failing", "task").node_info.node_id == node.id
+    client.begin_reboot_node("failing", node.id, as_sent(nodeRebootOption="requeue"))
+    assert node_id_of(wait_for_task(client, "failing", "task")) == node.id
 
 
 @pytest.mark.operation("get_node")
@@ -168,18 +171,18 @@ def test_program_that_is_not_there_fails_the_start_task(client: BatchClient) -> 
     client.create_pool(new_pool("no-program", 1, start_task=task))
     node = wait_for_nodes(client, "no-program", state="starttaskfailed")[0]
     assert failure(node).code == "CommandProgramNotFound"
-    assert node.start_task_info.exit_code is None
+    assert start_of(node).exit_code is None
 
 
 @pytest.mark.operation("get_node")
 def test_start_task_is_tried_again_as_often_as_allowed(client: BatchClient) -> None:
     count = "echo x >> tries; exit $((5 - $(wc -l < tries)))"
     patient = start(client, "patient", count, max_task_retry_count=-1)
-    info = patient.start_task_info
+    info = start_of(patient)
     assert (info.result, info.exit_code, info.retry_count, info.failure_info) == ("success", 0, 4, None)
-    assert info.start_time < info.last_retry_time <= info.end_time
+    assert info.start_time < definite(info.last_retry_time) <= definite(info.end_time)
     hasty = start(client, "hasty", count, "starttaskfailed", max_task_retry_count=2)
-    assert (hasty.start_task_info.exit_code, hasty.start_task_info.retry_count) == (2, 2)
+    assert (start_of(hasty).exit_code, start_of(hasty).retry_count) == (2, 2)
     assert len(file(client, hasty, "startup/wd/tries").splitlines()) == 3
 
 
@@ -190,7 +193,7 @@ def test_node_waits_for_its_start_task(client: BatchClient, tmp_path: Path) -> N
     node = start(
         client, "waiting", f"while [ ! -e {tmp_path}/go ]; do sleep 0.05; done", "waitingforstarttask"
     )
-    running = wait_for(lambda: client.get_node("waiting", node.id).start_task_info)
+    running = definite(wait_for(lambda: client.get_node("waiting", node.id).start_task_info))
     assert (running.state, running.end_time, running.exit_code, running.result) == (
         "running",
         None,
@@ -200,8 +203,8 @@ def test_node_waits_for_its_start_task(client: BatchClient, tmp_path: Path) -> N
     assert client.get_task("waiting", "task").state == "active"
     (tmp_path / "go").touch()
     task = wait_for_task(client, "waiting", "task")
-    ended = client.get_node("waiting", node.id).start_task_info
-    assert ended.end_time <= task.execution_info.start_time
+    ended = start_of(client.get_node("waiting", node.id))
+    assert definite(ended.end_time) <= definite(execution_of(task).start_time)
 
 
 @pytest.mark.operation("get_node")
@@ -217,10 +220,10 @@ def test_node_that_need_not_wait_takes_tasks_while_its_start_task_runs_and_after
         wait_for_success=False,
     )
     wait_for_task(client, "eager", "during")
-    assert client.get_node("eager", node.id).start_task_info.state == "running"
+    assert start_of(client.get_node("eager", node.id)).state == "running"
     (tmp_path / "go").touch()
     failed = wait_for(
-        lambda: client.get_node("eager", node.id), lambda node: node.start_task_info.state == "completed"
+        lambda: client.get_node("eager", node.id), lambda node: start_of(node).state == "completed"
     )
     assert (failure(failed).code, failed.state) == ("FailureExitCode", "idle")
     client.create_task("eager", new_task("after"))
@@ -244,8 +247,8 @@ def test_start_task_runs_in_a_container_if_the_pool_has_them(
     )
     client.create_pool(new_pool("contained", 1, start_task=task, virtual_machine_configuration=machine))
     (node,) = wait_for_nodes(client, "contained")
-    assert (node.start_task_info.exit_code, node.start_task_info.container_info.state) == (0, "exited")
-    assert node.start_task_info.container_info.container_id
+    assert (start_of(node).exit_code, definite(start_of(node).container_info).state) == (0, "exited")
+    assert definite(start_of(node).container_info).container_id
     place, told = file(client, node, "startup/stdout.txt").splitlines()
     assert place.endswith(f"{node.id}/startup/wd")
     assert told == node.id
@@ -260,5 +263,5 @@ def test_start_task_ends_with_its_node(client: BatchClient, tmp_path: Path) -> N
     start(client, "removed", script, "waitingforstarttask")
     pid = int(wait_for(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text()))
     assert Path(f"/proc/{pid}").exists()
-    client.begin_delete_pool("removed", polling_interval=0.05).wait()
+    client.begin_delete_pool("removed", **QUICKLY).wait()
     assert not Path(f"/proc/{pid}").exists()

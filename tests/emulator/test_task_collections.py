@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from azure.batch import BatchClient, models
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
 from azurebatch_emulator import Emulator
-from tests.support.batch import new_job, new_task, wait_for
+from tests.support.batch import as_sent, make_job, new_task, wait_for
+from tests.support.definite import definite
 from tests.support.wire import wire
 
 
 @pytest.fixture
 def job(client: BatchClient) -> str:
     """A job whose tasks wait for a pool that is not there."""
-    job_id = f"job-{uuid.uuid4().hex[:8]}"
-    client.create_job(new_job(job_id, "nowhere"))
-    return job_id
+    return make_job(client, "nowhere")
 
 
 def group(*tasks: models.BatchTaskCreateOptions) -> models.BatchTaskGroup:
@@ -26,7 +23,7 @@ def group(*tasks: models.BatchTaskCreateOptions) -> models.BatchTaskGroup:
 
 
 @pytest.mark.operation("create_task_collection", "get_task")
-def test_each_task_of_a_collection_is_told_of(emulator: Emulator, client: BatchClient, job: str) -> None:
+def test_each_task_of_a_collection_has_a_result(emulator: Emulator, client: BatchClient, job: str) -> None:
     body = {"value": [{"id": name, "commandLine": "true"} for name in ("b", "a")]}
     with wire(emulator) as http:
         answer = http.post(f"/jobs/{job}/addtaskcollection", json=body)
@@ -76,7 +73,7 @@ def test_a_collection_has_100_tasks_at_most(client: BatchClient, job: str) -> No
     with pytest.raises(HttpResponseError) as caught:
         client.create_task_collection(job, group(*tasks))
     assert caught.value.status_code == 400
-    assert caught.value.error.code == "InvalidPropertyValue"
+    assert definite(caught.value.error).code == "InvalidPropertyValue"
     assert client.get_job_task_counts(job).task_counts.active == 0
     client.create_task_collection(job, group(*tasks[:100]))
     assert client.get_job_task_counts(job).task_counts.active == 100
@@ -90,7 +87,7 @@ def test_a_request_has_1_mebibyte_at_most_and_the_client_then_sends_less_at_once
     with pytest.raises(HttpResponseError) as caught:
         client.create_task_collection(job, group(*tasks))
     assert caught.value.status_code == 413
-    assert caught.value.error.code == "RequestBodyTooLarge"
+    assert definite(caught.value.error).code == "RequestBodyTooLarge"
     added = client.create_tasks(job, tasks)
     assert {one.status for one in added.result_values or ()} == {"Success"}
     assert [task.id for task in client.list_tasks(job)] == [task.id for task in tasks]
@@ -108,12 +105,12 @@ def test_the_client_adds_any_number(client: BatchClient, job: str) -> None:
 def test_a_collection_needs_a_job_that_takes_tasks(client: BatchClient, job: str) -> None:
     with pytest.raises(ResourceNotFoundError) as missing:
         client.create_task_collection("no-job", group(new_task("t")))
-    assert missing.value.error.code == "JobNotFound"
-    client.begin_terminate_job(job, options={"terminateReason": "enough"})
+    assert definite(missing.value.error).code == "JobNotFound"
+    client.begin_terminate_job(job, options=as_sent(terminateReason="enough"))
     wait_for(lambda: client.get_job(job).state == "completed")
     with pytest.raises(ResourceExistsError) as ended:
         client.create_task_collection(job, group(new_task("t")))
-    assert ended.value.error.code == "JobCompleted"
+    assert definite(ended.value.error).code == "JobCompleted"
 
 
 @pytest.mark.operation("create_task_collection")

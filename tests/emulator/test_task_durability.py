@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 
 import pytest
 from azure.batch import BatchClient, models
 
-from azurebatch_emulator import Emulator, Timings
+from azurebatch_emulator import Emulator
 from tests.support.batch import (
     connect,
     delete_job,
+    make_job,
     new_job,
     new_pool,
     new_task,
@@ -22,17 +22,11 @@ from tests.support.batch import (
     wait_for_task,
 )
 from tests.support.blobs import container_url, new_container, output, stored
+from tests.support.definite import execution_of
 from tests.support.processes import await_end
 
 TASKS = 500
 SLOTS = 4
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One that is killed again and again."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +40,7 @@ def client(emulator: Emulator) -> Iterator[BatchClient]:
 
 @pytest.fixture
 def job(client: BatchClient) -> Iterator[str]:
-    job_id = f"job-{uuid.uuid4().hex[:8]}"
-    client.create_job(new_job(job_id, "pool"))
+    job_id = make_job(client)
     yield job_id
     delete_job(client, job_id)
 
@@ -59,7 +52,7 @@ def completed(client: BatchClient, job_id: str) -> int:
 def executions(client: BatchClient, job_id: str, state: str) -> dict[str, dict[str, object]]:
     """How the tasks in a state went, by their ids."""
     tasks = client.list_tasks(job_id, filter=f"state eq '{state}'")
-    return {str(task.id): task.execution_info.as_dict() for task in tasks}
+    return {str(task.id): execution_of(task).as_dict() for task in tasks}
 
 
 @pytest.mark.operation("create_task_collection", "get_job_task_counts", "list_tasks")
@@ -111,7 +104,7 @@ def test_what_ran_starts_again_and_what_has_ended_stays(
     await_end([pid])
     assert [client.get_task(job, name).as_dict() for name in ("ended", "waits")] == before
     assert read_file(client, job, "ended") == "out\n"
-    again = wait_for_task(client, job, "runs", "running").execution_info
+    again = execution_of(wait_for_task(client, job, "runs", "running"))
     assert (again.requeue_count, again.retry_count) == (1, 0)
     written = wait_for(lambda: read_file(client, job, "runs").split(), lambda words: len(words) == 2)
     assert written[0] == "mark"

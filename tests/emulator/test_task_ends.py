@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import uuid
-from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import psutil
 import pytest
@@ -16,15 +15,17 @@ from azure.storage.blob import ContainerClient
 
 from azurebatch_emulator import Emulator
 from tests.support.batch import (
-    new_job,
+    make_job,
     new_pool,
     new_task,
     read_file,
+    run_task,
     wait_for,
     wait_for_nodes,
     wait_for_task,
 )
-from tests.support.blobs import container_url, new_container, output, stored
+from tests.support.blobs import container_url, output, stored
+from tests.support.definite import definite, execution_of, failure_of
 
 OPERATIONS = ("create_task", "get_task", "list_tasks")
 pytestmark = pytest.mark.operation(*OPERATIONS)
@@ -39,45 +40,29 @@ def node(client: BatchClient) -> models.BatchNode:
 
 @pytest.fixture
 def job(client: BatchClient, node: models.BatchNode) -> str:
-    job_id = f"job-{uuid.uuid4().hex[:8]}"
-    client.create_job(
-        new_job(
-            job_id,
-            "pool",
-            common_environment_settings=[
-                models.EnvironmentSetting(name="COMMON", value="of the job"),
-                models.EnvironmentSetting(name="BOTH", value="of the job"),
-            ],
-        )
+    return make_job(
+        client,
+        common_environment_settings=[
+            models.EnvironmentSetting(name="COMMON", value="of the job"),
+            models.EnvironmentSetting(name="BOTH", value="of the job"),
+        ],
     )
-    return job_id
 
 
-@pytest.fixture
-def container(azurite: str) -> Iterator[ContainerClient]:
-    with new_container(azurite) as container:
-        yield container
-
-
-def run(client: BatchClient, job_id: str, task: models.BatchTaskCreateOptions) -> models.BatchTask:
-    client.create_task(job_id, task)
-    return wait_for_task(client, job_id, str(task.id))
-
-
-def limits(**limits: object) -> models.BatchTaskConstraints:
+def limits(**limits: Any) -> models.BatchTaskConstraints:
     return models.BatchTaskConstraints(**limits)
 
 
 def failure(task: models.BatchTask) -> tuple[str, str, str]:
     """Category, code and message of a task's failure."""
-    execution = task.execution_info
+    execution = execution_of(task)
     assert execution.result == "failure"
-    info = execution.failure_info
+    info = definite(execution.failure_info)
     return str(info.category), str(info.code), str(info.message)
 
 
 def details(task: models.BatchTask) -> dict[str, str]:
-    return {str(one.name): str(one.value) for one in task.execution_info.failure_info.details or ()}
+    return {str(one.name): str(one.value) for one in failure_of(task).details or ()}
 
 
 def test_exit_codes_and_signals_are_told(client: BatchClient, job: str) -> None:
@@ -88,11 +73,11 @@ def test_exit_codes_and_signals_are_told(client: BatchClient, job: str) -> None:
         ("terminated", "kill -TERM $$", 143),
         ("killed", "kill -KILL $$", 137),
     ):
-        task = run(client, job, new_task(name, script))
-        assert task.execution_info.exit_code == code
+        task = run_task(client, job, new_task(name, script))
+        assert execution_of(task).exit_code == code
         if code == 0:
-            assert task.execution_info.result == "success"
-            assert task.execution_info.failure_info is None
+            assert execution_of(task).result == "success"
+            assert execution_of(task).failure_info is None
         else:
             assert failure(task) == (
                 "UserError",
@@ -111,13 +96,13 @@ def test_exit_codes_and_signals_are_told(client: BatchClient, job: str) -> None:
 )
 def test_tasks_run_as_the_user_of_the_service(client: BatchClient, job: str) -> None:
     somebody = models.UserIdentity(username="somebody")
-    run(client, job, new_task("t", "id -u", user_identity=somebody))
+    run_task(client, job, new_task("t", "id -u", user_identity=somebody))
     assert read_file(client, job, "t").strip() == str(os.getuid())
 
 
 def test_a_command_line_is_not_given_to_a_shell(client: BatchClient, job: str) -> None:
     command = 'printf "%s|" $HOME * "a b" \'c d\' e\\ f ; true'
-    run(client, job, models.BatchTaskCreateOptions(id="t", command_line=command))
+    run_task(client, job, models.BatchTaskCreateOptions(id="t", command_line=command))
     assert read_file(client, job, "t") == "$HOME|*|a b|c d|e f|;|true|"
 
 
@@ -134,52 +119,54 @@ def test_a_command_that_cannot_start_has_no_exit_code(
     client: BatchClient, job: str, command: str, code: str
 ) -> None:
     retries = limits(max_task_retry_count=3)
-    task = run(client, job, models.BatchTaskCreateOptions(id="t", command_line=command, constraints=retries))
+    task = run_task(
+        client, job, models.BatchTaskCreateOptions(id="t", command_line=command, constraints=retries)
+    )
     message = {
         "CommandProgramNotFound": "The specified command program is not found",
         "CommandLaunchFailed": "Failed to launch the specified command line",
     }[code]
     assert failure(task) == ("UserError", code, message)
     assert details(task)["Message"]
-    execution = task.execution_info
+    execution = execution_of(task)
     assert execution.exit_code is None
-    assert execution.start_time <= execution.end_time
+    assert definite(execution.start_time) <= definite(execution.end_time)
     assert execution.retry_count == 0
     assert task.previous_state == "running"
 
 
 def test_a_task_is_retried_as_often_as_it_may(client: BatchClient, job: str) -> None:
     script = "echo x >> tries; wc -l < tries; exit 1"
-    task = run(client, job, new_task("t", script, constraints=limits(max_task_retry_count=2)))
+    task = run_task(client, job, new_task("t", script, constraints=limits(max_task_retry_count=2)))
     assert read_file(client, job, "t").strip() == "3"
-    execution = task.execution_info
+    execution = execution_of(task)
     assert (execution.exit_code, execution.retry_count, execution.requeue_count) == (1, 2, 0)
     assert execution.last_retry_time == execution.start_time
 
 
 def test_a_task_without_limit_is_retried_until_it_succeeds(client: BatchClient, job: str) -> None:
     script = "echo x >> tries; test $(wc -l < tries) = 6"
-    task = run(client, job, new_task("t", script, constraints=limits(max_task_retry_count=-1)))
-    assert (task.execution_info.result, task.execution_info.retry_count) == ("success", 5)
+    task = run_task(client, job, new_task("t", script, constraints=limits(max_task_retry_count=-1)))
+    assert (execution_of(task).result, execution_of(task).retry_count) == ("success", 5)
 
 
 def test_a_task_that_is_tried_again_shows_no_end(client: BatchClient, job: str) -> None:
     script = "[ -e again ] && exec sleep 600; touch again; exit 7"
     client.create_task(job, new_task("t", script, constraints=limits(max_task_retry_count=1)))
-    task = wait_for(lambda: client.get_task(job, "t"), lambda task: task.execution_info.retry_count == 1)
+    task = wait_for(lambda: client.get_task(job, "t"), lambda task: execution_of(task).retry_count == 1)
     assert task.state == "running"
-    assert {"exitCode", "endTime", "failureInfo", "result"}.isdisjoint(task.execution_info.as_dict())
+    assert {"exitCode", "endTime", "failureInfo", "result"}.isdisjoint(execution_of(task).as_dict())
     client.terminate_task(job, "t")
 
 
 def test_a_task_that_runs_too_long_is_killed(client: BatchClient, job: str) -> None:
     script = "echo $$; sleep 600 & sleep 600"
     limit = limits(max_wall_clock_time=timedelta(seconds=0.3), max_task_retry_count=3)
-    task = run(client, job, new_task("t", script, constraints=limit))
+    task = run_task(client, job, new_task("t", script, constraints=limit))
     assert failure(task) == ("UserError", "TaskEnded", "Task Was Ended by User Request")
     assert details(task)["Message"] == "The maximum execution time configured on the task was exceeded"
-    assert task.execution_info.retry_count == 0
-    assert task.execution_info.exit_code not in (None, 0)
+    assert execution_of(task).retry_count == 0
+    assert execution_of(task).exit_code not in (None, 0)
     assert not psutil.pid_exists(int(read_file(client, job, "t")))
 
 
@@ -195,14 +182,14 @@ def test_a_limit_that_is_set_while_the_task_runs_counts_from_its_start(client: B
 
 @pytest.mark.operation("list_task_files")
 def test_the_files_of_a_task_go_after_its_retention_time(client: BatchClient, job: str) -> None:
-    run(client, job, new_task("kept", "true"))
-    run(client, job, new_task("t", "true", constraints=limits(retention_time=timedelta(seconds=0.5))))
+    run_task(client, job, new_task("kept", "true"))
+    run_task(client, job, new_task("t", "true", constraints=limits(retention_time=timedelta(seconds=0.5))))
 
     def refusal() -> str:
         try:
             list(client.list_task_files(job, "t"))
         except HttpResponseError as error:
-            return str(error.error.code)
+            return str(definite(error.error).code)
         return ""
 
     assert wait_for(refusal) == "TaskFilesCleanedup"
@@ -212,7 +199,7 @@ def test_the_files_of_a_task_go_after_its_retention_time(client: BatchClient, jo
 def test_a_task_is_told_where_it_is(
     emulator: Emulator, client: BatchClient, node: models.BatchNode, job: str
 ) -> None:
-    run(client, job, models.BatchTaskCreateOptions(id="t", command_line="env"))
+    run_task(client, job, models.BatchTaskCreateOptions(id="t", command_line="env"))
     told = dict(line.split("=", 1) for line in read_file(client, job, "t").splitlines())
     root = os.path.join(emulator.data, "nodes", "pool", node.id)
     directory = os.path.join(root, "workitems", job, "job-1", "t")
@@ -241,7 +228,7 @@ def test_a_tasks_own_variables_come_before_those_of_its_job(client: BatchClient,
         models.EnvironmentSetting(name="ODD", value="a \"b\" $c 'd'"),
     ]
     script = 'echo "$COMMON|$BOTH|${EMPTY-unset}|$ODD"'
-    run(client, job, new_task("t", script, environment_settings=settings))
+    run_task(client, job, new_task("t", script, environment_settings=settings))
     assert read_file(client, job, "t") == "of the job|of the task||a \"b\" $c 'd'\n"
 
 
@@ -260,7 +247,7 @@ def test_resource_files_are_there_before_the_command_starts(
         ),
     ]
     script = "cat all/in/a.txt own/in/deep/b.txt all/in/deep/b.txt; stat -c %a bin/renamed"
-    run(client, job, new_task("t", script, resource_files=files))
+    run_task(client, job, new_task("t", script, resource_files=files))
     assert read_file(client, job, "t") == (
         "content of in/a.txtcontent of in/deep/b.txtcontent of in/deep/b.txt700\n"
     )
@@ -286,10 +273,10 @@ def test_a_resource_file_that_cannot_be_had_keeps_the_command_from_starting(
         ),
     ):
         retries = limits(max_task_retry_count=1)
-        task = run(client, job, new_task(name, "true", resource_files=[file], constraints=retries))
+        task = run_task(client, job, new_task(name, "true", resource_files=[file], constraints=retries))
         assert failure(task)[:2] == ("UserError", code)
-        assert task.execution_info.exit_code is None
-        assert task.execution_info.retry_count == 0
+        assert execution_of(task).exit_code is None
+        assert execution_of(task).retry_count == 0
         assert query not in str(details(task))
 
 
@@ -304,8 +291,8 @@ def test_output_files_are_uploaded_by_how_the_command_ended(
             output("$AZ_BATCH_TASK_WORKING_DIR/out/deep/b", url, f"{name}/failure", "taskfailure"),
         ]
         script = f"echo {name}; mkdir -p out/deep; echo a > out/a; echo b > out/deep/b; exit {code}"
-        task = run(client, job, new_task(name, script, output_files=files))
-        assert task.execution_info.exit_code == code
+        task = run_task(client, job, new_task(name, script, output_files=files))
+        assert execution_of(task).exit_code == code
     assert stored(container) == {
         "good/always/stdout.txt": b"good\n",
         "good/always/stderr.txt": b"",
@@ -356,10 +343,10 @@ def test_a_task_whose_output_cannot_be_stored_fails_though_its_command_did_well(
     files = [output("../stdout.txt", url), output("out", container_url(container, "w"))]
     retries = limits(max_task_retry_count=1)
     script = "echo kept; echo out > out"
-    task = run(client, job, new_task("t", script, output_files=files, constraints=retries))
+    task = run_task(client, job, new_task("t", script, output_files=files, constraints=retries))
     assert failure(task) == ("UserError", code, message)
     assert "sig=" not in str(details(task)) or "sig=REDACTED" in str(details(task))
-    assert (task.execution_info.exit_code, task.execution_info.retry_count) == (0, 0)
+    assert (execution_of(task).exit_code, execution_of(task).retry_count) == (0, 0)
     assert task.state == "completed"
     assert read_file(client, job, "t") == "kept\n"
     assert "failed" in read_file(client, job, "t", "fileuploadout.txt")
@@ -373,9 +360,9 @@ def test_a_commands_failure_is_told_rather_than_that_of_its_output(
     client: BatchClient, job: str, container: ContainerClient
 ) -> None:
     files = [output("../stdout.txt", container_url(container, suffix="gone"))]
-    task = run(client, job, new_task("t", "exit 5", output_files=files))
+    task = run_task(client, job, new_task("t", "exit 5", output_files=files))
     assert failure(task)[1] == "FailureExitCode"
-    assert task.execution_info.exit_code == 5
+    assert execution_of(task).exit_code == 5
 
 
 def json_code(text: str) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
@@ -15,7 +14,7 @@ from azure.core.exceptions import HttpResponseError, ResourceModifiedError, Reso
 
 from azurebatch_emulator import Emulator
 from tests.support.batch import (
-    new_job,
+    make_job,
     new_pool,
     new_task,
     read_file,
@@ -23,6 +22,7 @@ from tests.support.batch import (
     wait_for_nodes,
     wait_for_task,
 )
+from tests.support.definite import definite, execution_of
 from tests.support.wire import wire
 
 SCRIPT = (
@@ -44,8 +44,7 @@ def node(client: BatchClient) -> models.BatchNode:
 @pytest.fixture
 def job(client: BatchClient, node: models.BatchNode) -> str:
     """A job with one task, which has ended and left some files."""
-    job_id = f"job-{uuid.uuid4().hex[:8]}"
-    client.create_job(new_job(job_id, "pool"))
+    job_id = make_job(client)
     client.create_task(job_id, new_task("t", SCRIPT))
     wait_for_task(client, job_id, "t")
     return job_id
@@ -63,7 +62,7 @@ def refused(request: Callable[..., object], *arguments: object, **options: objec
     response = caught.value.response
     assert response is not None
     # the client does not read by itself what comes where it expects a file
-    return int(response.status_code), str(json.loads(response.read())["code"])  # type: ignore[attr-defined]
+    return int(definite(response.status_code)), str(json.loads(response.read())["code"])  # type: ignore[attr-defined]
 
 
 def content(chunks: object) -> bytes:
@@ -84,10 +83,12 @@ def test_a_tasks_files_are_listed(emulator: Emulator, client: BatchClient, job: 
     ).items()
     numbers = everything["wd/numbers"]
     assert numbers.url == f"{emulator.endpoint}/jobs/{job}/tasks/t/files/wd/numbers"
-    assert numbers.properties.content_length == len(b"".join(b"%d\n" % i for i in range(1, 1001)))
-    assert numbers.properties.content_type == "text/plain"
-    assert numbers.properties.file_mode == "0o100644"
-    assert abs(numbers.properties.last_modified - datetime.now(timezone.utc)) < timedelta(minutes=10)
+    assert definite(numbers.properties).content_length == len(b"".join(b"%d\n" % i for i in range(1, 1001)))
+    assert definite(numbers.properties).content_type == "text/plain"
+    assert definite(numbers.properties).file_mode == "0o100644"
+    assert abs(definite(numbers.properties).last_modified - datetime.now(timezone.utc)) < timedelta(
+        minutes=10
+    )
     assert everything["wd"].properties is None
 
 
@@ -250,7 +251,7 @@ def test_a_file_that_has_not_changed_is_not_sent_again(client: BatchClient, job:
 def test_strange_names_and_times_break_nothing(client: BatchClient, job: str) -> None:
     script = 'touch "a b" ä "100%" "$(printf "\\\\377")"; touch -d @99999999999 late; echo y > "c;d?e#f"'
     client.create_task(job, new_task("odd", script))
-    assert wait_for_task(client, job, "odd").execution_info.exit_code == 0
+    assert execution_of(wait_for_task(client, job, "odd")).exit_code == 0
     found = names(client.list_task_files(job, "odd", recursive=True))
     assert {"wd/a b", "wd/ä", "wd/100%", "wd/late", "wd/\ufffd", "wd/c;d?e#f"} <= set(found)
     for name in ("wd/a b", "wd/ä", "wd/100%", "wd/late"):
@@ -260,8 +261,7 @@ def test_strange_names_and_times_break_nothing(client: BatchClient, job: str) ->
 
 @pytest.mark.operation("list_task_files")
 def test_there_are_no_files_of_what_has_not_run(client: BatchClient) -> None:
-    job_id = f"job-{uuid.uuid4().hex[:8]}"
-    client.create_job(new_job(job_id, "nowhere"))
+    job_id = make_job(client, "nowhere")
     client.create_task(job_id, new_task("t"))
     listing = lambda task_id: list(client.list_task_files(job_id, task_id))  # noqa: E731
     assert refused(listing, "t") == (409, "TaskFilesUnavailable")

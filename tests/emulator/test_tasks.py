@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-import uuid
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 import psutil
 import pytest
@@ -15,14 +16,17 @@ from azure.core.exceptions import ResourceModifiedError
 from azurebatch_emulator import Emulator
 from tests.support.batch import (
     code_of,
+    make_job,
     new_job,
     new_pool,
     new_task,
     read_file,
+    unique,
     wait_for,
     wait_for_nodes,
     wait_for_task,
 )
+from tests.support.definite import definite, execution_of, node_id_of
 from tests.support.wire import wire
 
 FOREVER = "P10675199DT2H48M5.4775807S"
@@ -39,15 +43,13 @@ def nodes(client: BatchClient) -> Nodes:
 @pytest.fixture
 def job(client: BatchClient, nodes: Nodes) -> str:
     """A job whose tasks run."""
-    job_id = f"job-{uuid.uuid4().hex[:8]}"
-    client.create_job(new_job(job_id, "pool"))
-    return job_id
+    return make_job(client)
 
 
 @pytest.fixture
 def waiting(client: BatchClient) -> str:
     """A job whose tasks wait for a pool that is not there."""
-    job_id = f"waiting-{uuid.uuid4().hex[:8]}"
+    job_id = unique("waiting")
     client.create_job(new_job(job_id, "nowhere"))
     return job_id
 
@@ -141,8 +143,8 @@ def test_everything_said_of_a_task_is_kept(client: BatchClient, waiting: str) ->
     )
     client.create_task(waiting, task)
     kept = client.get_task(waiting, "t")
-    assert kept.constraints.max_wall_clock_time == timedelta(hours=1)
-    assert kept.constraints.retention_time == timedelta(days=1)
+    assert definite(kept.constraints).max_wall_clock_time == timedelta(hours=1)
+    assert definite(kept.constraints).retention_time == timedelta(days=1)
     given, found = task.as_dict(), kept.as_dict()
     for name in given.keys() - {"constraints"}:
         assert found[name] == given[name]
@@ -177,7 +179,7 @@ def test_a_task_that_cannot_be_is_refused(client: BatchClient, waiting: str) -> 
         new_task("t", constraints=models.BatchTaskConstraints(max_task_retry_count=-2)),
     ]
     for task in bad:
-        assert code_of(lambda task=task: client.create_task(waiting, task)) == "InvalidPropertyValue"
+        assert code_of(partial(client.create_task, waiting, task)) == "InvalidPropertyValue"
     packages = [models.BatchApplicationPackageReference(application_id="a")]
     packaged = new_task("t", application_package_references=packages)
     assert code_of(lambda: client.create_task(waiting, packaged)) == "InvalidApplicationPackageReferences"
@@ -256,8 +258,8 @@ def test_a_running_task_that_is_terminated_is_ended_with_all_it_started(
     wait_for_task(client, job, "t", "running")
     pids = wait_for(lambda: read_file(client, job, "t")).split()
     client.terminate_task(job, "t")
-    execution = wait_for_task(client, job, "t").execution_info
-    assert execution.failure_info.code == "TaskEnded"
+    execution = execution_of(wait_for_task(client, job, "t"))
+    assert definite(execution.failure_info).code == "TaskEnded"
     assert execution.result == "failure"
     assert execution.exit_code == 128 + 15
     assert not any(psutil.pid_exists(int(pid)) for pid in pids)
@@ -272,7 +274,7 @@ def test_only_a_failed_task_is_reactivated_and_runs_again_from_the_start(
     retries = models.BatchTaskConstraints(max_task_retry_count=1)
     client.create_task(job, new_task("t", script, constraints=retries))
     failed = wait_for_task(client, job, "t")
-    assert (failed.execution_info.exit_code, failed.execution_info.retry_count) == (3, 1)
+    assert (execution_of(failed).exit_code, execution_of(failed).retry_count) == (3, 1)
     open(mark, "w").close()
     client.reactivate_task(job, "t")
     wait_for_task(client, job, "t", "running")
@@ -281,7 +283,7 @@ def test_only_a_failed_task_is_reactivated_and_runs_again_from_the_start(
     assert set(running) == {"startTime", "retryCount", "requeueCount"}
     assert code_of(lambda: client.reactivate_task(job, "t")) == "TaskNotCompleted"
     done = wait_for_task(client, job, "t")
-    assert (done.execution_info.result, done.execution_info.retry_count) == ("success", 0)
+    assert (execution_of(done).result, execution_of(done).retry_count) == ("success", 0)
     assert read_file(client, job, "t") == "once\n"
     assert code_of(lambda: client.reactivate_task(job, "t")) == "TaskSucceeded"
     assert done.etag > failed.etag
@@ -309,7 +311,7 @@ def test_a_running_task_that_is_deleted_leaves_nothing(
     client.create_task(job, new_task("t", "echo $$; sleep 600"))
     wait_for_task(client, job, "t", "running")
     pid = int(wait_for(lambda: read_file(client, job, "t")))
-    node_id = client.get_task(job, "t").node_info.node_id
+    node_id = node_id_of(client.get_task(job, "t"))
     directory = os.path.join(emulator.data, "nodes", "pool", node_id, "workitems", job, "job-1", "t")
     assert os.path.isdir(directory)
     client.delete_task(job, "t")
@@ -332,7 +334,7 @@ def test_a_task_of_the_same_id_as_one_that_is_still_being_ended_starts_afresh(
     wait_for(lambda: "wd/old" in {file.name for file in client.list_task_files(job, "t", recursive=True)})
     client.delete_task(job, "t")
     client.create_task(job, new_task("t", "sleep 0.2; ls", affinity_info=on_one))
-    assert wait_for_task(client, job, "t").execution_info.exit_code == 0
+    assert execution_of(wait_for_task(client, job, "t")).exit_code == 0
     assert read_file(client, job, "t") == ""
 
 
@@ -345,16 +347,16 @@ def test_a_task_runs_on_the_node_of_its_affinity_unless_that_is_full(
     for number in range(5):
         client.create_task(job, new_task(f"t{number}", "sleep 600", affinity_info=affinity))
         wait_for_task(client, job, f"t{number}", "running")
-    where = [task.node_info.node_id for task in client.list_tasks(job)]
+    where = [node_id_of(task) for task in client.list_tasks(job)]
     assert where == [liked.id] * 4 + [nodes[0].id]
     client.begin_delete_job(job)
     wait_for_nodes(client, "pool", 2)
 
 
 @pytest.mark.operation("get_task", "terminate_task", "delete_task")
-def test_conditions_of_requests_are_heeded(client: BatchClient, waiting: str) -> None:
+def test_conditions_of_requests_are_checked(client: BatchClient, waiting: str) -> None:
     client.create_task(waiting, new_task("t"))
-    stale = {"etag": "0x8DE000000000000", "match_condition": MatchConditions.IfNotModified}
+    stale: dict[str, Any] = {"etag": "0x8DE000000000000", "match_condition": MatchConditions.IfNotModified}
     for request in (client.get_task, client.terminate_task, client.delete_task, client.reactivate_task):
         with pytest.raises(ResourceModifiedError):
             request(waiting, "t", **stale)

@@ -8,24 +8,26 @@ from pathlib import Path
 import pytest
 from azure.batch import BatchClient, models
 
-from azurebatch_emulator import Emulator, Timings
-from tests.support.batch import Gate, connect, new_job, new_pool, new_task, wait_for_nodes, wait_for_task
+from azurebatch_emulator import Emulator
+from tests.support.batch import (
+    Gate,
+    connect,
+    make_pool,
+    new_job,
+    new_pool,
+    new_task,
+    wait_for_nodes,
+    wait_for_task,
+)
+from tests.support.definite import execution_of, failure_of
 
 STUBBORN = "trap '' TERM; sleep 60"
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """One that is killed, too."""
-    with Emulator(storage_connection_string=azurite, timings=Timings(resize=0)) as emulator:
-        yield emulator
-
-
-@pytest.fixture(scope="module")
 def client(emulator: Emulator) -> Iterator[BatchClient]:
     with connect(emulator) as client:
-        client.create_pool(new_pool("pool", 1, task_slots_per_node=4))
-        wait_for_nodes(client, "pool", 1)
+        make_pool(client, task_slots_per_node=4)
         yield client
 
 
@@ -47,7 +49,7 @@ def test_task_goes_on_after_a_crash_though_the_one_it_waited_for_is_deleted(
     client.delete_task("freed", "a")
     crash(emulator)
     gate.open()
-    assert wait_for_task(client, "freed", "b").execution_info.exit_code == 0
+    assert execution_of(wait_for_task(client, "freed", "b")).exit_code == 0
 
 
 @pytest.mark.operation("delete_job")
@@ -62,7 +64,7 @@ def test_tasks_of_a_job_run_though_one_of_its_id_was_deleted_with_a_stubborn_tas
     client.create_job(new_job("again", "pool", max_parallel_tasks=1))
     client.create_task("again", new_task("first"))
     client.create_task("again", new_task("second"))
-    assert wait_for_task(client, "again", "second").execution_info.exit_code == 0
+    assert execution_of(wait_for_task(client, "again", "second")).exit_code == 0
 
 
 @pytest.mark.operation("update_pool")
@@ -73,7 +75,7 @@ def test_tasks_for_several_nodes_start_once_the_pool_is_changed_so_that_they_can
     client.create_task("several", new_task("both", multi_instance_settings=instances))
     client.update_pool("quiet", models.BatchPoolUpdateOptions(enable_inter_node_communication=True))
     client.begin_resize_pool("quiet", models.BatchPoolResizeOptions(target_dedicated_nodes=2))
-    assert wait_for_task(client, "several", "both").execution_info.exit_code == 0
+    assert execution_of(wait_for_task(client, "several", "both")).exit_code == 0
 
 
 @pytest.mark.operation("terminate_task")
@@ -86,8 +88,8 @@ def test_task_that_was_to_end_does_not_run_again_after_a_crash(
     client.terminate_task("ending", "stubborn")
     crash(emulator)
     ended = wait_for_task(client, "ending", "stubborn")
-    assert ended.execution_info.failure_info.code == "TaskEnded"
-    assert ended.execution_info.requeue_count == 0
+    assert failure_of(ended).code == "TaskEnded"
+    assert execution_of(ended).requeue_count == 0
 
 
 @pytest.mark.operation("create_task")
@@ -98,9 +100,9 @@ def test_task_that_kills_what_runs_it_fails_in_the_end_and_takes_no_other_with_i
     client.create_task("killer", new_task("neighbour", gate.script()))
     client.create_task("killer", new_task("killer", "kill -9 $PPID; sleep 60"))
     failed = wait_for_task(client, "killer", "killer")
-    assert failed.execution_info.failure_info.code == "TaskLost"
+    assert failure_of(failed).code == "TaskLost"
     gate.open()
-    assert wait_for_task(client, "killer", "neighbour").execution_info.exit_code == 0
+    assert execution_of(wait_for_task(client, "killer", "neighbour")).exit_code == 0
 
 
 def test_task_that_is_put_back_leaves_no_files_where_it_was(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,20 +17,27 @@ from azurebatch_emulator import Emulator
 __all__ = [
     "QUICKLY",
     "Gate",
+    "as_sent",
     "code_of",
     "connect",
     "delete_job",
     "disable_job",
+    "has_completed",
+    "make_job",
+    "make_pool",
     "new_job",
     "new_pool",
     "new_task",
     "read_file",
     "refusal",
+    "run_task",
     "shell",
     "terminate_job",
+    "unique",
     "wait_for",
     "wait_for_job",
     "wait_for_nodes",
+    "wait_for_steady",
     "wait_for_task",
 ]
 
@@ -38,6 +46,7 @@ QUICKLY: dict[str, Any] = {"polling_interval": 0.05}
 """How the client's pollers ask in tests: by themselves they wait 5 seconds."""
 _GENEROUS = 60.0
 """Seconds after which something will not happen any more."""
+_NUMBERS = itertools.count(1)
 
 
 def connect(emulator: Emulator, **options: Any) -> BatchClient:
@@ -52,7 +61,7 @@ def new_pool(pool_id: str, nodes: int = 1, **options: Any) -> models.BatchPoolCr
     machine = models.VirtualMachineConfiguration(
         image_reference=image, node_agent_sku_id="batch.node.debian 12"
     )
-    least = {
+    least: dict[str, Any] = {
         "vm_size": "STANDARD_D2",
         "virtual_machine_configuration": machine,
         "target_dedicated_nodes": nodes,
@@ -70,6 +79,36 @@ def new_task(task_id: str, script: str = "true", **options: Any) -> models.Batch
     return models.BatchTaskCreateOptions(id=task_id, command_line=shell(script), **options)
 
 
+def make_pool(client: BatchClient, pool_id: str = "pool", nodes: int = 1, **options: Any) -> str:
+    """Make a pool and wait for its nodes; returns its id."""
+    client.create_pool(new_pool(pool_id, nodes, **options))
+    wait_for_nodes(client, pool_id, nodes)
+    return pool_id
+
+
+def make_job(client: BatchClient, pool_id: str = "pool", **options: Any) -> str:
+    """Make a job with an id of its own; returns the id."""
+    job_id = unique("job")
+    client.create_job(new_job(job_id, pool_id, **options))
+    return job_id
+
+
+def run_task(client: BatchClient, job_id: str, task: models.BatchTaskCreateOptions) -> models.BatchTask:
+    """Run a task to its end."""
+    client.create_task(job_id, task)
+    return wait_for_task(client, job_id, task.id)
+
+
+def unique(name: str) -> str:
+    """A name with a number that no other has."""
+    return f"{name}-{next(_NUMBERS)}"
+
+
+def as_sent(**body: str) -> Any:
+    """The body of a request, by the names on the wire: the client exports no model for some of them."""
+    return body
+
+
 def disable_job(client: BatchClient, job_id: str, tasks: str = "wait") -> None:
     """Disable a job, and wait until it is."""
     options = models.BatchJobDisableOptions(disable_tasks=tasks)
@@ -78,8 +117,7 @@ def disable_job(client: BatchClient, job_id: str, tasks: str = "wait") -> None:
 
 def terminate_job(client: BatchClient, job_id: str, reason: str = "enough") -> None:
     """Terminate a job, and wait until it is completed."""
-    # the client does not export the model of these options
-    client.begin_terminate_job(job_id, options={"terminateReason": reason}, **QUICKLY).result()
+    client.begin_terminate_job(job_id, options=as_sent(terminateReason=reason), **QUICKLY).result()
 
 
 def delete_job(client: BatchClient, job_id: str) -> None:
@@ -123,11 +161,21 @@ def wait_for_job(client: BatchClient, job_id: str, state: str = "completed") -> 
     return wait_for(lambda: client.get_job(job_id), lambda job: job.state == state)
 
 
+def has_completed(client: BatchClient, job_id: str, count: int) -> bool:
+    """Whether so many tasks of a job have completed."""
+    return bool(client.get_job_task_counts(job_id).task_counts.completed == count)
+
+
 def wait_for_task(
     client: BatchClient, job_id: str, task_id: str, state: str = "completed"
 ) -> models.BatchTask:
     """Wait until a task is in a state."""
     return wait_for(lambda: client.get_task(job_id, task_id), lambda task: task.state == state)
+
+
+def wait_for_steady(client: BatchClient, pool_id: str) -> models.BatchPool:
+    """Wait until no resize of a pool is under way."""
+    return wait_for(lambda: client.get_pool(pool_id), lambda pool: pool.allocation_state == "steady")
 
 
 def wait_for_nodes(

@@ -3,15 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
 
 import pytest
 from azure.batch import BatchClient
+from azure.storage.blob import ContainerClient
 
-from azurebatch_emulator import Emulator
+from azurebatch_emulator import Emulator, Quotas, Timings
 from azurebatch_emulator.process.addresses import free_ports
 from azurebatch_emulator.process.azurite import Azurite
 from tests.support.batch import Gate, connect
+from tests.support.blobs import new_container
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+AT_ONCE = Timings(resize=0)
+"""A pool has its nodes, and is steady, as soon as it is asked for."""
+
+
+class EmulatorOptions(TypedDict, total=False):
+    """What an emulator can be started with; the tests' Azurite is its storage account."""
+
+    runtime: Literal["docker", "process"]
+    https: bool
+    faults: bool
+    timings: Timings
+    quotas: Quotas
+
+
+USUAL: EmulatorOptions = {"faults": True, "timings": AT_ONCE}
+
+
+class MakeEmulator(Protocol):
+    """Starts an emulator, unless the file has one with the same options."""
+
+    def __call__(self, **options: Unpack[EmulatorOptions]) -> Emulator: ...
 
 
 @pytest.fixture(scope="session")
@@ -22,9 +51,10 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    """An emulator that the tests of a file share, as its storage account is shared by all."""
-    with Emulator(storage_connection_string=azurite, faults=True) as emulator:
+def emulator(azurite: str, request: pytest.FixtureRequest) -> Iterator[Emulator]:
+    """The emulator of a file: one of the usual options, or of those that the file names as ``EMULATOR``."""
+    options: EmulatorOptions = getattr(request.module, "EMULATOR", USUAL)
+    with Emulator(storage_connection_string=azurite, **options) as emulator:
         yield emulator
 
 
@@ -33,6 +63,30 @@ def client(emulator: Emulator) -> Iterator[BatchClient]:
     """Microsoft's client of the file's emulator."""
     with connect(emulator) as client:
         yield client
+
+
+@pytest.fixture(scope="module")
+def make_emulator(azurite: str) -> Iterator[MakeEmulator]:
+    """Further emulators that the tests of a file share, by their options."""
+    with ExitStack() as stack:
+        started: list[tuple[EmulatorOptions, Emulator]] = []
+
+        def make(**options: Unpack[EmulatorOptions]) -> Emulator:
+            for known, emulator in started:
+                if known == options:
+                    return emulator
+            emulator = stack.enter_context(Emulator(storage_connection_string=azurite, **options))
+            started.append((options, emulator))
+            return emulator
+
+        yield make
+
+
+@pytest.fixture
+def container(azurite: str) -> Iterator[ContainerClient]:
+    """A blob container of its own, which is empty."""
+    with new_container(azurite) as container:
+        yield container
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ DEALLOCATION = "$NodeDeallocationOption"
 WRITABLE: Mapping[str, type] = MappingProxyType(
     {DEDICATED: float, LOW_PRIORITY: float, DEALLOCATION: NodeDeallocationOption}
 )
-"""The variables that are the formula's result, in the order in which it is told, and their types."""
+"""The variables that are the formula's result, in the order in which it is shown, and their types."""
 
 _ALIASES = {"$TargetDedicated": DEDICATED, "$TargetLowPriority": LOW_PRIORITY}
 _MEMBERS = {"year", "month", "day", "hour", "minute", "second"}

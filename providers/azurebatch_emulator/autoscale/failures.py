@@ -29,7 +29,7 @@ class Stop(Exception):
 
 @contextmanager
 def located(token: Token) -> Iterator[None]:
-    """Say of what goes wrong that it does so at a place in the formula."""
+    """Add the place in the formula to errors."""
     place = f"Line {token.line}, Col {token.column}"
     try:
         yield

@@ -26,7 +26,7 @@ _W3C_TIME = re.compile(
 def functions(now: datetime) -> Mapping[str, Function]:
     """All functions, by name.
 
-    :param now: what ``time()`` tells.
+    :param now: what ``time()`` returns.
     """
     return {**_FUNCTIONS, "time": partial(_time, now)}
 

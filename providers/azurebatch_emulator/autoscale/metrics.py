@@ -75,7 +75,7 @@ class Metrics:
         return float(_METRICS[name](self._samples.latest(1)[0]))
 
     def call(self, name: str, method: str, arguments: Sequence[Value]) -> Value:
-        """What a method of a metric tells.
+        """What a method of a metric returns.
 
         :raises EvaluationError: if there is no such method, or it takes no such arguments.
         """

@@ -1,20 +1,11 @@
-"""What a pool looked like at moments in the past: the samples that formulas are made of."""
+"""The samples of a pool that formulas read: how it looked at moments in the past."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from bisect import bisect_left, bisect_right
 from collections import deque
 from operator import attrgetter
-from typing import TYPE_CHECKING, NamedTuple
-
-from azurebatch_emulator.protocol.models.nodes import NodeState
-from azurebatch_emulator.protocol.models.tasks import TaskState
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.job import Job
-    from azurebatch_emulator.state.pool import Pool
+from typing import NamedTuple
 
 PERIOD = 30.0
 """Seconds from one sample to the next."""
@@ -27,7 +18,7 @@ class Sample(NamedTuple):
     time: float
     """When, in seconds since 1970."""
     active_tasks: int = 0
-    """Tasks that could start, by the nodes that they want."""
+    """Tasks that could start, counted by the nodes that they need."""
     running_tasks: int = 0
     succeeded_tasks: int = 0
     failed_tasks: int = 0
@@ -52,24 +43,14 @@ class Samples:
     def __len__(self) -> int:
         return len(self._samples)
 
-    async def keep(self, pool: Pool) -> None:
-        """Note what the pool looks like from time to time, for ever."""
-        while True:
-            self.note(pool)
-            await asyncio.sleep(PERIOD)
-
-    def note(self, pool: Pool) -> None:
-        """Note what the pool looks like now."""
-        self.add(_present(pool))
-
     def add(self, sample: Sample) -> None:
-        """Take the newest sample; of those in the same 30 seconds the last one counts."""
+        """Add the newest sample; it replaces an earlier one of the same 30 seconds."""
         while self._samples and self._samples[-1].time // PERIOD >= sample.time // PERIOD:
             self._samples.pop()  # also the later ones, should the clock have been set back
         self._samples.append(sample)
 
     def latest(self, count: int) -> list[Sample]:
-        """The last samples, so many or as many as there are."""
+        """The last samples: so many, or all if there are fewer."""
         return list(self._samples)[max(len(self._samples) - count, 0) :]
 
     def between(self, start: float, end: float) -> list[Sample]:
@@ -77,32 +58,3 @@ class Samples:
         samples = list(self._samples)
         first = bisect_left(samples, start, key=attrgetter("time"))
         return samples[first : bisect_right(samples, end, key=attrgetter("time"))]
-
-
-def _present(pool: Pool) -> Sample:
-    resource = pool.resource
-    jobs = [job for job in pool.account.jobs.values() if job.pool_id.lower() == pool.key]
-    counts = [job.counts.told().task_counts for job in jobs]
-    return Sample(
-        time=time.time(),
-        active_tasks=sum(map(_wanted_nodes, jobs)),
-        running_tasks=sum(count.running for count in counts),
-        succeeded_tasks=sum(count.succeeded for count in counts),
-        failed_tasks=sum(count.failed for count in counts),
-        nodes=len(pool.nodes),
-        dedicated_nodes=resource.current_dedicated_nodes,
-        low_priority_nodes=resource.current_low_priority_nodes,
-        preempted_nodes=sum(node.state is NodeState.PREEMPTED for node in pool.nodes.values()),
-        task_slots_per_node=resource.task_slots_per_node or 1,
-    )
-
-
-def _wanted_nodes(job: Job) -> int:
-    """Tasks that could start if there were room; one of several instances counts once for each."""
-    if not job.is_active or job.counts.told().task_counts.active == 0:
-        return 0
-    return sum(
-        task.instances
-        for task in job.tasks.values()
-        if task.state is TaskState.ACTIVE and not task.dependencies_left
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from lark import Lark, Token, Tree
 from lark.exceptions import UnexpectedCharacters, UnexpectedToken
@@ -11,8 +11,6 @@ from azurebatch_emulator.protocol.errors import BatchServiceError
 
 _LONGEST = 8192  # characters
 _MOST_STATEMENTS = 100
-
-_PARSER = Lark.open("formula.lark", rel_to=__file__, parser="lalr")
 
 
 @lru_cache(maxsize=64)  # pools evaluate the same formula again and again
@@ -24,7 +22,7 @@ def parse(formula: str) -> tuple[Tree[Token], ...]:
     if len(formula) > _LONGEST:
         raise BatchServiceError("AutoScalingFormulaTooLong")
     try:
-        tree = _PARSER.parse(formula)
+        tree = _parser().parse(formula)
     except UnexpectedToken as error:
         raise _refusal(error.token) from None
     except UnexpectedCharacters as error:
@@ -35,6 +33,12 @@ def parse(formula: str) -> tuple[Tree[Token], ...]:
     if len(statements) > _MOST_STATEMENTS:
         raise BatchServiceError("AutoScalingFormulaTooLong")
     return statements
+
+
+@cache
+def _parser() -> Lark:
+    """The parser; its grammar is a file, which an import must not read."""
+    return Lark.open("formula.lark", rel_to=__file__, parser="lalr")
 
 
 def _refusal(token: Token) -> BatchServiceError:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from azurebatch_emulator.execution import resource_files
-from azurebatch_emulator.execution.failures import TaskFailure, nonzero_exit_code, wall_clock_exceeded
 from azurebatch_emulator.execution.machine import MOST_LOSSES, Attempt, Command, Machine
 from azurebatch_emulator.execution.transfers import Transfer, TransferStopped
+from azurebatch_emulator.protocol.failures import TaskFailure, nonzero_exit_code, wall_clock_exceeded
 from azurebatch_emulator.protocol.models.files import ResourceFile
-from azurebatch_emulator.state.task import Ending
+from azurebatch_emulator.state.outcome import TaskOutcome
 
 _LONGEST_TIMER = 1e7  # seconds; the event loop takes no much longer ones
 
@@ -33,7 +33,7 @@ class Auxiliary:
     _due: float | None = field(default=None, init=False)
     """When it has to be over, by the loop's clock."""
 
-    async def run(self) -> Ending:
+    async def run(self) -> TaskOutcome:
         """Run it to its end, with its retries. Cancelled, it leaves nothing running."""
         if self.limit is not None:
             self._due = asyncio.get_running_loop().time() + min(self.limit, _LONGEST_TIMER)
@@ -42,17 +42,17 @@ class Auxiliary:
             await self._fetch_files()
             tries = 0
             while True:
-                ending = await self._once()
-                if ending.succeeded or tries == self.most_retries or self._time_left() == 0:
-                    return ending
+                outcome = await self._once()
+                if outcome.succeeded or tries == self.most_retries or self._time_left() == 0:
+                    return outcome
                 tries += 1
                 self.note_retry()
         except TaskFailure as failure:
-            return Ending.failed(failure)
+            return TaskOutcome.failed(failure)
         except TransferStopped:
-            return Ending.failed(wall_clock_exceeded())
+            return TaskOutcome.failed(wall_clock_exceeded())
         except OSError as error:
-            return Ending.failed(TaskFailure("ResourceDirectoryCreateFailed", Message=str(error)))
+            return TaskOutcome.failed(TaskFailure("ResourceDirectoryCreateFailed", Message=str(error)))
 
     async def _fetch_files(self) -> None:
         def work(stop: threading.Event) -> None:
@@ -72,15 +72,15 @@ class Auxiliary:
     def _time_left(self) -> float | None:
         return None if self._due is None else max(self._due - asyncio.get_running_loop().time(), 0)
 
-    async def _once(self) -> Ending:
+    async def _once(self) -> TaskOutcome:
         """One try; what ran it may go away a few times."""
         for losses in range(MOST_LOSSES + 1):
-            ending = await self._attempt(replace(self.command, alone=losses > 0))
-            if ending is not None:
-                return ending
+            outcome = await self._attempt(replace(self.command, alone=losses > 0))
+            if outcome is not None:
+                return outcome
         raise TaskFailure("TaskLost")
 
-    async def _attempt(self, command: Command) -> Ending | None:
+    async def _attempt(self, command: Command) -> TaskOutcome | None:
         """How the command ended; None if what ran it has gone away."""
         attempt = self.machine.attempt(command)
         attempt.start()
@@ -96,10 +96,10 @@ class Auxiliary:
         if end.failure is not None:
             raise end.failure
         if not in_time:
-            return Ending.failed(wall_clock_exceeded(), end.exit_code, end.container)
+            return TaskOutcome.failed(wall_clock_exceeded(), end.exit_code, end.container)
         if end.exit_code != 0:
-            return Ending.failed(nonzero_exit_code(), end.exit_code, end.container)
-        return Ending(end.exit_code, container=end.container)
+            return TaskOutcome.failed(nonzero_exit_code(), end.exit_code, end.container)
+        return TaskOutcome(end.exit_code, container=end.container)
 
     async def _in_time(self, attempt: Attempt) -> bool:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from azurebatch_emulator.execution.failures import TaskFailure
+from azurebatch_emulator.protocol.failures import TaskFailure
 
 
 def split(command_line: str) -> list[str]:

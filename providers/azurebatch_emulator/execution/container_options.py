@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
-from azurebatch_emulator.execution.failures import TaskFailure
+from azurebatch_emulator.protocol.failures import TaskFailure
 
 Parse = Callable[[str], Any]
 
@@ -295,7 +295,7 @@ def _parser() -> _Parser:
 
 
 def _explaining(read: Parse) -> Parse:
-    """argparse tells the text of this error only."""
+    """argparse gives the text of this error only."""
 
     def read_or_explain(text: str) -> Any:
         try:

@@ -1,4 +1,4 @@
-"""Which task starts next on which node of a pool: the local engine's scheduler, told of Azure's rules."""
+"""Which task starts next on which node of a pool: the common scheduler, with Azure's rules."""
 
 from __future__ import annotations
 
@@ -6,52 +6,57 @@ import asyncio
 import heapq
 import sys
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TypeAlias
 
 from azurebatch_emulator.execution.machine import Machine
 from azurebatch_emulator.execution.task_run import TaskRun
+from azurebatch_emulator.execution.visits import Visits
 from azurebatch_emulator.protocol.models.pools import NodeFillType
 from azurebatch_emulator.state import job_manager
-from azurebatch_emulator.state.task import Ending, Task
+from azurebatch_emulator.state.background import Background
+from azurebatch_emulator.state.node import Node, NodePool
+from azurebatch_emulator.state.outcome import TaskOutcome
+from azurebatch_emulator.state.task import Task, TaskJob
 from remotebatch_execution.scheduler import Demand, Fill, Scheduler
 
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.job import Job
-    from azurebatch_emulator.state.node import Node
-    from azurebatch_emulator.state.pool import Pool
-
-_Queue: TypeAlias = "tuple[Job, Demand]"
+_Queue: TypeAlias = tuple[TaskJob, Demand]
 
 
 class Dispatcher:
     """Starts tasks on one pool's nodes; tasks may wait here before the pool exists."""
 
-    def __init__(self, machine: Machine) -> None:
+    def __init__(self, machine: Machine, background: Background, visits: Visits) -> None:
         self._machine = machine
-        self._pool: Pool | None = None
+        self._background = background
+        self._visits = visits
+        self._pool: NodePool | None = None
         self._scheduler = Scheduler[_Queue, str]()
         # those of one job that need the same: key → (place among all tasks, task), earliest first
         self._queues: dict[_Queue, list[tuple[int, Task]]] = {}
         self._queued: set[Task] = set()
         self._runs: dict[Task, TaskRun] = {}
-        self._running_of: dict[Job, int] = {}
+        self._running_of: dict[TaskJob, int] = {}
         self._ending: dict[str, TaskRun] = {}  # of deleted tasks, by their directory
         self._losses: dict[Task, int] = {}  # of tasks that were lost and wait again
         self._due = False
 
     # -- the pool and its nodes --------------------------------------------------------------
 
-    def attach(self, pool: Pool) -> None:
-        """The pool has come into being."""
+    def attach(self, pool: NodePool) -> None:
+        """The pool exists, or its scheduling policy has changed."""
         self._pool = pool
         policy = pool.resource.task_scheduling_policy
         packs = policy is not None and policy.node_fill_type is NodeFillType.PACK
         self._scheduler = Scheduler[_Queue, str](Fill.PACK if packs else Fill.SPREAD)
-        self._queue_anew(list(self._queues))
+        self._requeue(list(self._queues))
 
     def detach(self) -> None:
         """The pool is gone; what waits goes on waiting."""
         self._pool = None
+
+    def node(self, node_id: str) -> Node | None:
+        """A node of the pool; None if it is not there."""
+        return None if self._pool is None else self._pool.nodes.get(node_id.lower())
 
     @property
     def is_needed(self) -> bool:
@@ -66,8 +71,8 @@ class Dispatcher:
             slots = node.pool.resource.task_slots_per_node or 1
             self._scheduler.add_node(node.key, Demand(slots))
         self._scheduler.open(node.key)
-        # it may have become fit for jobs for which it was not, or be unfit for those that came before it
-        self._queue_anew(
+        # it may have become fit or unfit for jobs whose tasks wait
+        self._requeue(
             [
                 key
                 for key, queue in self._queues.items()
@@ -84,17 +89,17 @@ class Dispatcher:
         """A node is gone, and nothing runs on it."""
         self._scheduler.remove_node(node.key)
 
-    def vacate(self, node: Node, ending: Ending | None) -> None:
-        """End what runs on a node; without an ending, it waits again."""
+    def vacate(self, node: Node, outcome: TaskOutcome | None) -> None:
+        """End what runs on a node; without an outcome it waits again."""
         for run in list(self._runs.values()):
             if node in run.nodes:
-                run.stop(ending)
+                run.stop(outcome)
 
     async def empty(self, node: Node) -> None:
         """Wait until nothing runs on a node."""
         while running := [run.over.wait() for run in self._runs.values() if node in run.nodes]:
             await asyncio.gather(*running)
-        await asyncio.gather(*(job.visits.leave(node) for job in node.pool.account.jobs.values()))
+        await self._visits.leave(node)
 
     # -- tasks ------------------------------------------------------------------------------
 
@@ -115,16 +120,16 @@ class Dispatcher:
         """Whether a task has been given nodes, and not left them yet."""
         return task in self._runs
 
-    def stop(self, task: Task, ending: Ending | None) -> None:
-        """End a running task; without an ending, it waits again."""
-        self._runs[task].stop(ending)
+    def stop(self, task: Task, outcome: TaskOutcome | None) -> None:
+        """End a running task; without an outcome it waits again."""
+        self._runs[task].stop(outcome)
 
-    def heed_limit(self, task: Task) -> None:
+    def update_limit(self, task: Task) -> None:
         """The time that a task may run has changed."""
         if task in self._runs:
-            self._runs[task].heed_limit()
+            self._runs[task].update_limit()
 
-    def review(self, job: Job) -> None:
+    def review(self, job: TaskJob) -> None:
         """A job's state, priority or number of parallel tasks has changed."""
         for key in self._queues_of(job):
             self._scheduler.done_waiting(key)
@@ -140,7 +145,7 @@ class Dispatcher:
             run.forget_files()
             self._ending[run.directory] = run
 
-    def remove_job_files(self, job: Job) -> None:
+    def remove_job_files(self, job: TaskJob) -> None:
         """Remove what a job left on the nodes."""
         if self._pool is not None:
             self._machine.discard(node.job_directory(job.resource.id) for node in self._pool.nodes.values())
@@ -155,16 +160,16 @@ class Dispatcher:
 
     def _barred(self, task: Task) -> frozenset[str]:
         """Nodes where a task must not go."""
-        unfit = task.job.visits.unfit
+        unfit = self._visits.unfit(task.job)
         if self._pool is not None and job_manager.needs_dedicated_node(task):
             unfit |= {key for key, node in self._pool.nodes.items() if not node.resource.is_dedicated}
         return unfit
 
-    def _queues_of(self, job: Job) -> list[_Queue]:
+    def _queues_of(self, job: TaskJob) -> list[_Queue]:
         return [key for key in self._queues if key[0] is job]
 
-    def _queue_anew(self, keys: Iterable[_Queue]) -> None:
-        """Put those that wait where they belong now."""
+    def _requeue(self, keys: Iterable[_Queue]) -> None:
+        """Move waiting tasks to the queues where they belong now."""
         for key in keys:
             self._scheduler.done_waiting(key)
             waiting = [task for _, task in self._queues.pop(key) if task in self._queued]
@@ -181,13 +186,13 @@ class Dispatcher:
             return None
         return queue[0][1]
 
-    def _list(self, key: _Queue, job: Job) -> None:
-        """Have the scheduler know of a queue, if anything in it may start."""
+    def _list(self, key: _Queue, job: TaskJob) -> None:
+        """Register a queue with the scheduler, if anything in it may start."""
         first = self._first_of(key)
         if first is not None and job.is_active and not self._has_enough(job) and self._can_host(key[1]):
             self._scheduler.wait(key, key[1], job.priority, first.sequence)
 
-    def _has_enough(self, job: Job) -> bool:
+    def _has_enough(self, job: TaskJob) -> bool:
         most = job.most_at_once
         return most is not None and self._running_of.get(job, 0) >= most
 
@@ -211,7 +216,7 @@ class Dispatcher:
             self._start_first(key, self._pool)
         self._preempt(self._pool)
 
-    def _start_first(self, key: _Queue, pool: Pool) -> None:
+    def _start_first(self, key: _Queue, pool: NodePool) -> None:
         self._scheduler.done_waiting(key)
         task, demand = self._first_of(key), key[1]
         if task is None or not task.job.is_active or self._has_enough(task.job):
@@ -225,9 +230,10 @@ class Dispatcher:
         nodes = [pool.nodes[place] for place in places]
         directory = nodes[0].task_directory(job.resource.id, task.resource.id)
         losses = self._losses.pop(task, 0)
-        run = TaskRun(task, nodes, self._machine, self._ending.get(directory), losses)
+        after = self._ending.get(directory)
+        run = TaskRun(task, nodes, self._machine, self._visits.of(job), after, losses)
         self._runs[task] = run
-        pool.account.spawn(self._carry_out(run, demand))
+        self._background.spawn(self._carry_out(run, demand))
         self._list(key, job)
 
     async def _carry_out(self, run: TaskRun, demand: Demand) -> None:
@@ -242,7 +248,7 @@ class Dispatcher:
             self._count_run(job, -1)
             run.over.set()
         if run.is_unprepared:
-            self._queue_anew(self._queues_of(job))  # no more of them are to start there
+            self._requeue(self._queues_of(job))  # no more of them are to start there
         if ended:
             job.note_end(task)
         else:
@@ -251,14 +257,14 @@ class Dispatcher:
             job.enqueue(task)
         self.review(job)
 
-    def _count_run(self, job: Job, by: int) -> None:
+    def _count_run(self, job: TaskJob, by: int) -> None:
         running = self._running_of.pop(job, 0) + by
         if running:
             self._running_of[job] = running
-        job.life.note_running(running)
+        job.note_running(running)
 
-    def _preempt(self, pool: Pool) -> None:
-        """Make room for the first that waits, at the cost of tasks that matter less and may be put back."""
+    def _preempt(self, pool: NodePool) -> None:
+        """Make room for the first that waits, at the cost of tasks of lower priority that may be requeued."""
         if not any(job.resource.allow_task_preemption for job in self._running_of):
             return
         for key in self._scheduler.in_turn():
@@ -283,7 +289,7 @@ class Dispatcher:
                 return
 
     def _cost(self, node: Node, demand: Demand, victims: list[TaskRun]) -> list[TaskRun] | None:
-        """Which runs to end for a task on a node, the first ones first; None if that is not enough."""
+        """The runs to end for a task on a node; None if that is not enough."""
         if not self._scheduler.is_open(node.key) or node.key in demand.barred:
             return None
         here = [run for run in self._runs.values() if node in run.nodes]
@@ -306,14 +312,14 @@ class Dispatcher:
 
 
 def _harm(cost: list[TaskRun]) -> tuple[int, int, int]:
-    """How bad it is to end these runs: how much they matter, how many they are, how old."""
+    """The cost of ending these runs: their priority, their number, their age."""
     if not cost:
         return -sys.maxsize, 0, 0
     return max(_rank(run)[0] for run in cost), len(cost), max(_rank(run)[1] for run in cost)
 
 
 def _rank(run: TaskRun) -> tuple[int, int]:
-    """Those who matter least come first, and of them the youngest."""
+    """Those of the lowest priority come first, and of them the youngest."""
     return run.task.job.priority, -run.task.sequence
 
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from azurebatch_emulator.protocol.models.common import EnvironmentSetting
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.node import Node
+from azurebatch_emulator.state.node import Node
 
 
 def node_variables(node: Node) -> dict[str, str]:
-    """What all that runs on a node is told."""
-    configuration, root = node.pool.account.configuration, node.root
+    """The variables of all that runs on a node."""
+    configuration, root = node.pool.configuration, node.root
     return {
         "AZ_BATCH_ACCOUNT_NAME": configuration.account,
         "AZ_BATCH_ACCOUNT_URL": configuration.endpoint + "/",
@@ -29,7 +26,7 @@ def node_variables(node: Node) -> dict[str, str]:
 
 
 def task_variables(node: Node, job_id: str, task_id: str) -> dict[str, str]:
-    """What a job's task is told besides."""
+    """The variables of a job's task, with those of its node."""
     directory = node.task_directory(job_id, task_id)
     return node_variables(node) | {
         "AZ_BATCH_JOB_ID": job_id,
@@ -41,7 +38,7 @@ def task_variables(node: Node, job_id: str, task_id: str) -> dict[str, str]:
 
 
 def preparation_variables(node: Node, job_id: str, preparation_id: str) -> dict[str, str]:
-    """What a task is told of its job's preparation task."""
+    """The variables about a job's preparation task."""
     directory = node.task_directory(job_id, preparation_id)
     return {
         "AZ_BATCH_JOB_PREP_DIR": directory,
@@ -50,7 +47,7 @@ def preparation_variables(node: Node, job_id: str, preparation_id: str) -> dict[
 
 
 def instance_variables(nodes: list[Node], instance: int, shared: str) -> dict[str, str]:
-    """What an instance of a multi-instance task is told; the first node's is the primary."""
+    """The variables of an instance of a multi-instance task; the first node has the primary."""
     addresses = [node.resource.ip_address for node in nodes]
     return {
         "AZ_BATCH_HOST_LIST": ",".join(addresses),
@@ -64,5 +61,5 @@ def instance_variables(nodes: list[Node], instance: int, shared: str) -> dict[st
 
 
 def set_variables(settings: Iterable[EnvironmentSetting] | None) -> dict[str, str]:
-    """What a client has set."""
+    """The variables that a client has set."""
     return {setting.name: setting.value or "" for setting in settings or ()}

@@ -10,12 +10,13 @@ from contextlib import suppress
 
 from azurebatch_emulator.execution import command_line, resource_files
 from azurebatch_emulator.execution.environment import instance_variables, set_variables, task_variables
-from azurebatch_emulator.execution.failures import nonzero_exit_code
 from azurebatch_emulator.execution.machine import Attempt, Command, End, Machine
+from azurebatch_emulator.protocol.failures import nonzero_exit_code
 from azurebatch_emulator.protocol.models import tasks as models
 from azurebatch_emulator.protocol.models.common import now
 from azurebatch_emulator.state.node import Node
-from azurebatch_emulator.state.task import Ending, Task
+from azurebatch_emulator.state.outcome import TaskOutcome
+from azurebatch_emulator.state.task import Task
 
 _HOLD = '"$@"; echo $? > "$0"; exec sleep 2147483647'
 """Keeps a coordination command's place when it has ended: what it left in the background lives on."""
@@ -46,7 +47,7 @@ class Instances:
         return [node.task_directory(*ids) for node in self._nodes]
 
     def variables(self, number: int = 0) -> dict[str, str]:
-        """What an instance is told besides what every task is told."""
+        """The variables of an instance beside those of every task."""
         return instance_variables(self._nodes, number, self.directories[number])
 
     def fetch_files(self, stop: threading.Event) -> None:
@@ -59,8 +60,8 @@ class Instances:
             files = self._settings.common_resource_files or ()
             resource_files.fetch(files, directory, self._machine.storage, stop)
 
-    async def coordinate(self) -> Ending | None:
-        """Run all coordination commands; tells how the task ends if one of them fails.
+    async def coordinate(self) -> TaskOutcome | None:
+        """Run all coordination commands; returns the task's outcome if one of them fails.
 
         :raises TaskFailure: if they cannot be started.
         """
@@ -98,7 +99,7 @@ class Instances:
         await asyncio.gather(*(attempt.end() for attempt in self._attempts))
 
     def _command(self, number: int) -> Command:
-        """The coordination command of an instance; what is told of it lies beside its streams."""
+        """The coordination command of an instance; its exit code is written beside its streams."""
         task, node, directory = self._task, self._nodes[number], self.directories[number]
         job_id, task_id = task.job.resource.id, task.resource.id
         # the primary's own command has its streams where those of a subtask's coordination command are
@@ -124,34 +125,34 @@ class Instances:
         )
 
 
-async def _follow(attempt: Attempt, logs: str, subtask: models.Subtask) -> Ending:
+async def _follow(attempt: Attempt, logs: str, subtask: models.Subtask) -> TaskOutcome:
     """See a coordination command to its end."""
     subtask.start_time = now()
     _turn(subtask, models.SubtaskState.RUNNING)
     end = await _end(attempt, _exit_code_file(logs))
     if end.failure is not None:
-        ending = Ending.failed(end.failure)
+        outcome = TaskOutcome.failed(end.failure)
     elif end.exit_code != 0:
-        ending = Ending.failed(nonzero_exit_code(), end.exit_code)
+        outcome = TaskOutcome.failed(nonzero_exit_code(), end.exit_code)
     else:
-        ending = Ending(0)
+        outcome = TaskOutcome(0)
     result = models.TaskResult
-    subtask.exit_code = ending.exit_code
-    subtask.failure_info = ending.failure
-    subtask.result = result.SUCCESS if ending.succeeded else result.FAILURE
+    subtask.exit_code = outcome.exit_code
+    subtask.failure_info = outcome.failure
+    subtask.result = result.SUCCESS if outcome.succeeded else result.FAILURE
     subtask.container_info = end.container
     subtask.end_time = now()
     _turn(subtask, models.SubtaskState.COMPLETED)
-    return ending
+    return outcome
 
 
-async def _end(attempt: Attempt, told: str) -> End:
+async def _end(attempt: Attempt, exit_code_file: str) -> End:
     """How the coordination command itself ended, which its place outlives."""
     over = asyncio.ensure_future(attempt.end())
     try:
         while not over.done():
-            if os.path.exists(told) and os.path.getsize(told) > 1:
-                with open(told) as file:  # noqa: ASYNC230 - of a few bytes
+            if os.path.exists(exit_code_file) and os.path.getsize(exit_code_file) > 1:
+                with open(exit_code_file) as file:  # noqa: ASYNC230 - of a few bytes
                     return End(int(file.read()))
             await asyncio.wait([over], timeout=_LOOK_INTERVAL)
         return over.result()

@@ -1,4 +1,4 @@
-"""The machine under all nodes: it runs commands as processes or containers, by the local engine."""
+"""The machine under all nodes: it runs commands as processes or containers."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from azurebatch_emulator.execution import command_line, container_options, removal
-from azurebatch_emulator.execution.failures import TaskFailure
 from azurebatch_emulator.execution.storage import Storage
 from azurebatch_emulator.execution.transfers import Transfers
-from azurebatch_emulator.process.configuration import Configuration
+from azurebatch_emulator.protocol.failures import TaskFailure
 from azurebatch_emulator.protocol.models.containers import (
     ContainerHostDataPath,
     ContainerInfo,
@@ -27,15 +26,16 @@ from azurebatch_emulator.protocol.models.containers import (
     ContainerSettings,
     ContainerWorkingDirectory,
 )
+from azurebatch_emulator.state.configuration import AccountConfiguration
 from remotebatch.errors import ProviderError
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
 from remotebatch_execution.runners import Runner, TaskEnd, TaskSpec, containers
 from remotebatch_execution.runners.containers import ContainerRunner
 from remotebatch_execution.runners.processes import ProcessRunner
 from remotebatch_kernel.system.linux import LEFTOVER_MARK
-from remotebatch_local.engine.engine import GRACE
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
 _REMOVERS = 2
 _TRASH = "trash"
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
@@ -52,7 +52,7 @@ class Command:
     """One command to run on a node."""
 
     label: tuple[str, str]
-    """Job id and task id, for whoever looks at the process or container."""
+    """Job id and task id, as the process or container shows them."""
     command_line: str
     directory: str
     """The task's directory; its ``wd`` is the working directory."""
@@ -62,7 +62,7 @@ class Command:
     registries: Sequence[ContainerRegistry] = ()
     """Those that the node knows the credentials for."""
     alone: bool = False
-    """It was lost before: it shares nothing any more, lest it takes others with it."""
+    """It was lost before: it shares nothing any more, so that it cannot take others with it."""
     log_directory: str | None = None
     """Where stdout.txt and stderr.txt go, if not to the task's directory."""
 
@@ -82,7 +82,7 @@ class End:
     """How a command ended."""
 
     exit_code: int | None = None
-    """As a shell tells it where a signal ended the command."""
+    """As a shell reports it where a signal ended the command."""
     failure: TaskFailure | None = None
     """Why it could not be run at all."""
     lost: bool = False
@@ -107,7 +107,7 @@ class Attempt:
         """Ask it to end, and after a while end it with all it started."""
         if self._grace is None and not self._end.done():
             self._runner.signal(self._spec.key, signal.SIGTERM)
-            self._grace = asyncio.get_running_loop().call_later(GRACE, self.kill)
+            self._grace = asyncio.get_running_loop().call_later(_GRACE, self.kill)
 
     def kill(self) -> None:
         """End it at once, with all it started."""
@@ -178,7 +178,7 @@ class _ContainerAttempt(Attempt):
 class Machine:
     """Runs commands for all nodes of the service."""
 
-    def __init__(self, configuration: Configuration, lock_descriptor: int, storage: Storage) -> None:
+    def __init__(self, configuration: AccountConfiguration, lock_descriptor: int, storage: Storage) -> None:
         self.configuration = configuration
         self.storage = storage
         self.transfers = Transfers()
@@ -274,7 +274,7 @@ class Machine:
             raise TaskFailure("CommandLaunchFailed", Message=f"{argv[0]!r} cannot be executed")
         return {
             "argv": [program, *argv[1:]],
-            # the same for all of a node, so that all are forked from one warm kernel
+            # the same for all of a node, so that all are forked by one fork server
             "job_environment": {
                 "PATH": path,
                 "LANG": "C.UTF-8",
@@ -360,7 +360,7 @@ def _no_engine(error: ProviderError) -> TaskFailure:
 
 
 def _exit_code(end: TaskEnd) -> int | None:
-    """The exit code, as a shell tells it where a signal ended the command."""
+    """The exit code, as a shell reports it where a signal ended the command."""
     if end.lost:
         return None
     return end.exit_code if end.exit_code is not None else 128 + (end.signal or 0)

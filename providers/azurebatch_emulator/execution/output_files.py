@@ -17,7 +17,6 @@ from typing import BinaryIO, NamedTuple, TextIO
 
 from azure.storage.blob import ContainerClient
 
-from azurebatch_emulator.execution.failures import TaskFailure
 from azurebatch_emulator.execution.patterns import FilePattern
 from azurebatch_emulator.execution.storage import (
     PARALLEL_TRANSFERS,
@@ -28,7 +27,8 @@ from azurebatch_emulator.execution.storage import (
     failure,
     without_signature,
 )
-from azurebatch_emulator.execution.transfers import heed
+from azurebatch_emulator.execution.transfers import require_going_on
+from azurebatch_emulator.protocol.failures import TaskFailure
 from azurebatch_emulator.protocol.models.common import ErrorCategory
 from azurebatch_emulator.protocol.models.files import BlobContainerDestination, OutputFile, UploadCondition
 
@@ -64,14 +64,14 @@ def upload(
 ) -> None:
     """Upload all files that are due; one that fails does not keep the others back.
 
-    If any are due, `fileuploadout.txt` and `fileuploaderr.txt` in the log directory tell how it went.
+    If any are due, `fileuploadout.txt` and `fileuploaderr.txt` in the log directory report how it went.
 
     :param wd: what relative patterns are relative to.
     :param environment: the task's, for variables in patterns.
     :param succeeded: whether the task's process exited with 0.
     :param stop: once it is set, nothing more is uploaded.
     :raises TaskFailure: for the first file that could not be uploaded.
-    :raises TransferStopped: if it was told to stop.
+    :raises TransferStopped: if it was asked to stop.
     """
     stop = stop or threading.Event()
     due = [output_file for output_file in output_files if _is_due(output_file, succeeded)]
@@ -128,7 +128,7 @@ def _blob_name(destination: BlobContainerDestination, name: str, has_wildcard: b
 
 
 def _run(one: _Upload, log: _Log, stop: threading.Event) -> TaskFailure | None:
-    heed(stop)
+    require_going_on(stop)
     log.write(f"Uploading {one.path} to {one.container.container_name}/{one.blob}")
     try:
         with _open(one.path) as file:
@@ -175,12 +175,12 @@ class _Heeding(io.RawIOBase):
         return self._file.tell()
 
     def read(self, size: int = -1) -> bytes:
-        heed(self._stop)
+        require_going_on(self._stop)
         return self._file.read(size)
 
 
 class _Log:
-    """The two files in which the node tells about uploads."""
+    """The two files in which the node reports uploads."""
 
     def __init__(self, directory: str) -> None:
         self._out, self._err = (
@@ -217,7 +217,7 @@ class _Log:
 
 
 def _create(path: str) -> TextIO:
-    """Make a file anew, whatever the task has put in its place."""
+    """Make a file again, even if the task has put something else in its place."""
     with suppress(FileNotFoundError):
         os.unlink(path)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

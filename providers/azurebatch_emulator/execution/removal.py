@@ -104,7 +104,7 @@ def _opened(name: str, parent: int | None = None) -> Iterator[int]:
     try:
         itself = f"/proc/self/fd/{place}"  # no link can have taken its place since
         if os.fstat(place).st_mode & stat.S_IRWXU != stat.S_IRWXU:
-            with suppress(OSError):  # of somebody else: what follows will tell
+            with suppress(OSError):  # of another user: opening it will fail
                 os.chmod(itself, stat.S_IRWXU)
         descriptor = os.open(itself, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     finally:

@@ -19,7 +19,6 @@ from azure.storage.blob import BlobClient, BlobProperties, ContainerClient
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse, Retry
 
-from azurebatch_emulator.execution.failures import TaskFailure
 from azurebatch_emulator.execution.storage import (
     MEBIBYTE,
     PARALLEL_TRANSFERS,
@@ -29,7 +28,8 @@ from azurebatch_emulator.execution.storage import (
     check_url,
     failure,
 )
-from azurebatch_emulator.execution.transfers import heed
+from azurebatch_emulator.execution.transfers import require_going_on
+from azurebatch_emulator.protocol.failures import TaskFailure
 from azurebatch_emulator.protocol.models.files import ResourceFile
 
 Item = TypeVar("Item")
@@ -73,7 +73,7 @@ def fetch(
 
     :param stop: once it is set, nothing more is fetched or written.
     :raises TaskFailure: for the first that cannot be had or cannot be written.
-    :raises TransferStopped: if it was told to stop.
+    :raises TransferStopped: if it was asked to stop.
     """
     if not resource_files:
         return
@@ -159,20 +159,20 @@ def _over_http(session: requests.Session, url: str, options: dict[str, Any]) -> 
 
 
 def _arriving(body: BaseHTTPResponse) -> Iterator[bytes]:
-    """A body as it comes in: whoever reads it need not wait for whole chunks of a slow server."""
+    """A body as it comes in: a reader need not wait for whole chunks of a slow server."""
     while chunk := body.read1(MEBIBYTE, decode_content=False):
         yield chunk
 
 
 def _heeding(items: Iterable[Item], stop: threading.Event) -> Iterator[Item]:
     for item in items:
-        heed(stop)
+        require_going_on(stop)
         yield item
 
 
 def _store(file: _File, stop: threading.Event) -> None:
     directory = os.path.dirname(file.path)
-    heed(stop)
+    require_going_on(stop)
     try:
         os.makedirs(directory, exist_ok=True)
     except OSError as error:
@@ -185,7 +185,7 @@ def _store(file: _File, stop: threading.Event) -> None:
         with open(descriptor, "wb") as local, file.chunks() as chunks:
             local.writelines(_heeding(chunks, stop))
             os.fchmod(descriptor, file.mode)
-        heed(stop)
+        require_going_on(stop)
         os.replace(temporary, file.path)
     except REMOTE_ERRORS as error:
         raise failure(error, _DOWNLOAD, BlobSource=file.source, FilePath=file.path) from error

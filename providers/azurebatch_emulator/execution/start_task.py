@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from azurebatch_emulator.execution.auxiliary import Auxiliary
 from azurebatch_emulator.execution.environment import node_variables, set_variables
-from azurebatch_emulator.execution.failures import TaskFailure
-from azurebatch_emulator.execution.machine import Command
+from azurebatch_emulator.execution.machine import Command, Machine
+from azurebatch_emulator.protocol.failures import TaskFailure
 from azurebatch_emulator.protocol.models import start_task as models
 from azurebatch_emulator.protocol.models.common import now
 from azurebatch_emulator.protocol.models.tasks import TaskResult
-from azurebatch_emulator.state.task import Ending
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.node import Node
+from azurebatch_emulator.state.node import Node
+from azurebatch_emulator.state.outcome import TaskOutcome
 
 _DIRECTORIES = ("startup/certs", "startup/wd", "volatile/startup")
 
 
-async def run(node: Node, task: models.StartTask) -> bool:
-    """Run a node's start task to its end, and show on the node how it goes; tells whether it succeeded."""
+async def run(machine: Machine, node: Node, task: models.StartTask) -> bool:
+    """Run a node's start task to its end, and show on the node how it goes; returns whether it succeeded."""
     info = models.StartTaskInfo(state=models.StartTaskState.RUNNING, start_time=now(), retry_count=0)
     node.resource.start_task_info = info
     node.save()
@@ -49,21 +46,21 @@ async def run(node: Node, task: models.StartTask) -> bool:
         registries=node.pool.container_registries,
     )
     running = Auxiliary(
-        node.pool.account.machine,
+        machine,
         command,
         task.resource_files or (),
         most_retries=task.max_task_retry_count or 0,
         note_retry=note_retry,
     )
     if task.container_settings is None or node.pool.runs_containers:
-        ending = await running.run()
+        outcome = await running.run()
     else:
-        ending = Ending.failed(TaskFailure("ContainerPoolNotSupported"))
+        outcome = TaskOutcome.failed(TaskFailure("ContainerPoolNotSupported"))
     info.state = models.StartTaskState.COMPLETED
     info.end_time = now()
-    info.exit_code = ending.exit_code
-    info.container_info = ending.container
-    info.failure_info = ending.failure
-    info.result = TaskResult.SUCCESS if ending.succeeded else TaskResult.FAILURE
+    info.exit_code = outcome.exit_code
+    info.container_info = outcome.container
+    info.failure_info = outcome.failure
+    info.result = TaskResult.SUCCESS if outcome.succeeded else TaskResult.FAILURE
     node.save()
-    return ending.succeeded
+    return outcome.succeeded

@@ -13,7 +13,7 @@ from azure.core.pipeline.transport import RequestsTransport
 from azure.storage.blob import BlobClient, BlobServiceClient, ContainerClient
 from requests.adapters import HTTPAdapter
 
-from azurebatch_emulator.execution.failures import TaskFailure
+from azurebatch_emulator.protocol.failures import TaskFailure
 
 MEBIBYTE = 1024 * 1024
 PARALLEL_TRANSFERS = 4

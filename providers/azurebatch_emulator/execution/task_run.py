@@ -11,12 +11,14 @@ from typing import TypeVar
 
 from azurebatch_emulator.execution import output_files, resource_files
 from azurebatch_emulator.execution.environment import set_variables, task_variables
-from azurebatch_emulator.execution.failures import TaskFailure, nonzero_exit_code, wall_clock_exceeded
 from azurebatch_emulator.execution.instances import Instances
 from azurebatch_emulator.execution.machine import MOST_LOSSES, Attempt, Command, Machine
 from azurebatch_emulator.execution.transfers import Transfer, TransferStopped
+from azurebatch_emulator.execution.visits import JobVisits
+from azurebatch_emulator.protocol.failures import TaskFailure, nonzero_exit_code, wall_clock_exceeded
 from azurebatch_emulator.state.node import Node
-from azurebatch_emulator.state.task import Ending, Task, failure_info
+from azurebatch_emulator.state.outcome import TaskOutcome, failure_info
+from azurebatch_emulator.state.task import Task
 
 _LONGEST_TIMER = 1e7  # seconds; the event loop takes no much longer ones
 _OF_TASK_DIRECTORY = ("certs", "wd")
@@ -25,14 +27,20 @@ _log = logging.getLogger(__name__)
 
 
 class _Stopped(Exception):
-    """Somebody wants the run to end."""
+    """The run has been asked to end."""
 
 
 class TaskRun:
     """A task while it occupies nodes; the first of them is the one that it is said to run on."""
 
     def __init__(
-        self, task: Task, nodes: list[Node], machine: Machine, after: TaskRun | None, losses: int
+        self,
+        task: Task,
+        nodes: list[Node],
+        machine: Machine,
+        visits: JobVisits,
+        after: TaskRun | None,
+        losses: int,
     ) -> None:
         """Nothing happens yet.
 
@@ -47,9 +55,10 @@ class TaskRun:
         self.losses = losses
         self._after = after
         self._machine = machine
+        self._visits = visits
         self._key = machine.next_key()
         self._stopped = asyncio.Event()
-        self._wanted: Ending | None = None  # how it is to end, if it was stopped; None to wait again
+        self._wanted: TaskOutcome | None = None  # how it is to end, if it was stopped; None to wait again
         self._attempt: Attempt | None = None
         self._under_way: Transfer | None = None
         self._began: float | None = None  # by the loop's clock, while its time counts
@@ -75,28 +84,28 @@ class TaskRun:
 
     @property
     def is_stopping(self) -> bool:
-        """Whether it is about to end, at somebody's wish."""
+        """Whether it is about to end, on request."""
         return self._stopped.is_set()
 
-    def stop(self, ending: Ending | None) -> None:
+    def stop(self, outcome: TaskOutcome | None) -> None:
         """End the run.
 
-        :param ending: how the task ends by it; None if it is to wait again.
+        :param outcome: how the task ends by it; None if it is to wait again.
         """
         if self._under_way is not None:
             self._under_way.stop()
         if self.is_stopping:
             return
-        self._wanted = ending
+        self._wanted = outcome
         self._stopped.set()
         if self._attempt is not None:
-            if ending is None:
-                self._attempt.kill()  # the node is gone for it: nothing is left to be asked
+            if outcome is None:
+                self._attempt.kill()  # the node is gone for it
             else:
                 self._attempt.stop()
 
-    def heed_limit(self) -> None:
-        """See that the task is stopped when it has run for as long as it may by now."""
+    def update_limit(self) -> None:
+        """Have the task stopped when it has run for as long as it may."""
         if self._limit is not None:
             self._limit.cancel()
             self._limit = None
@@ -104,26 +113,26 @@ class TaskRun:
         if limit is not None and self._began is not None:
             loop = asyncio.get_running_loop()
             due = self._began + min(limit, _LONGEST_TIMER)
-            self._limit = loop.call_at(due, self.stop, Ending.failed(wall_clock_exceeded()))
+            self._limit = loop.call_at(due, self.stop, TaskOutcome.failed(wall_clock_exceeded()))
 
     def forget_files(self) -> None:
         """Remove what it has written when it is over: the task is deleted."""
         self._forgotten = True
 
     async def to_the_end(self) -> bool:
-        """Carry it out; tells whether the task has ended, and not waits again."""
+        """Carry it out; returns whether the task has ended, else it waits again."""
         task = self.task
         for number, node in enumerate(self.nodes):
             node.note_began(self._key, task, number if task.instances > 1 else None)
         try:
             try:
-                ending = await self._ending()
+                outcome = await self._outcome()
             finally:
                 self._end_time()
                 if self._instances is not None:
                     await self._instances.end()
-            if ending is not None:
-                task.complete(ending)
+            if outcome is not None:
+                task.complete(outcome)
             elif self.is_unprepared:
                 task.wait_again()
             else:
@@ -133,47 +142,47 @@ class TaskRun:
                 node.note_ended(self._key)
             if self._forgotten:
                 self._machine.discard(self._directories)
-        if ending is None:
+        if outcome is None:
             self._machine.discard(self._directories)  # the next run may be on other nodes
-        else:
-            task.job.account.retention.note(task)
-        return ending is not None
+        return outcome is not None
 
     # -- within -----------------------------------------------------------------------------
 
-    async def _ending(self) -> Ending | None:
+    async def _outcome(self) -> TaskOutcome | None:
         """How the task ends; None if it is to wait again."""
         try:
             return await self._run()
         except _Stopped:
             return self._wanted
         except TaskFailure as failure:
-            return Ending.failed(failure)
-        except Exception as error:  # whatever it is, the task must not run for ever
+            return TaskOutcome.failed(failure)
+        except Exception as error:  # any other error must not leave the task running for ever
             _log.exception("task %s of job %s", self.task.resource.id, self.task.job.resource.id)
-            return Ending.failed(TaskFailure("InternalError", Message=f"{type(error).__name__}: {error}"))
+            return TaskOutcome.failed(
+                TaskFailure("InternalError", Message=f"{type(error).__name__}: {error}")
+            )
 
-    async def _run(self) -> Ending | None:
+    async def _run(self) -> TaskOutcome | None:
         if not await self._prepare_job():
             return None
         await self._get_ready()
         while True:
-            ending = await self._try()
-            if ending is None or not self.task.may_retry(ending):
+            outcome = await self._try()
+            if outcome is None or not self.task.may_retry(outcome):
                 break
             self.task.retry()
             self._begin_time()
         self._end_time()
-        if ending is not None and not self._forgotten:
-            ending = await self._store_outputs(ending)
-        return ending
+        if outcome is not None and not self._forgotten:
+            outcome = await self._store_outputs(outcome)
+        return outcome
 
     async def _prepare_job(self) -> bool:
-        """Start, after the job's preparation if there is one; tells whether the nodes may run the task."""
+        """Start, after the job's preparation if there is one; returns whether the nodes may run the task."""
         task, job = self.task, self.task.job
         if job.resource.job_preparation_task is not None:
             task.prepare(self._info)
-            visits = [job.visits.on(node) for node in self.nodes]
+            visits = [self._visits.on(node) for node in self.nodes]
             prepared = await self._unless_stopped(asyncio.gather(*(visit.prepare() for visit in visits)))
             self.is_unprepared = not all(prepared)
             if self.is_unprepared:
@@ -204,7 +213,7 @@ class TaskRun:
             wd = os.path.join(self.directory, "wd")
             await self._transfer(lambda stop: resource_files.fetch(files, wd, self._machine.storage, stop))
 
-    async def _try(self) -> Ending | None:
+    async def _try(self) -> TaskOutcome | None:
         """Run the command once."""
         if self._instances is not None:
             failed = await self._unless_stopped(self._instances.coordinate())
@@ -233,7 +242,7 @@ class TaskRun:
             raise
         if self.is_stopping:
             wanted = self._wanted
-            return None if wanted is None else Ending(end.exit_code, wanted.failure, end.container)
+            return None if wanted is None else TaskOutcome(end.exit_code, wanted.failure, end.container)
         if end.lost:
             self.losses += 1
             if self.losses > MOST_LOSSES:
@@ -241,21 +250,21 @@ class TaskRun:
             return None
         self.losses = 0
         if end.failure is not None:
-            return Ending.failed(end.failure)
+            return TaskOutcome.failed(end.failure)
         if end.exit_code == 0:
-            return Ending(0, container=end.container)
-        return Ending.failed(nonzero_exit_code(), end.exit_code, end.container)
+            return TaskOutcome(0, container=end.container)
+        return TaskOutcome.failed(nonzero_exit_code(), end.exit_code, end.container)
 
-    async def _store_outputs(self, ending: Ending) -> Ending:
+    async def _store_outputs(self, outcome: TaskOutcome) -> TaskOutcome:
         files = self.task.resource.output_files
         if not files:
-            return ending
+            return outcome
         directory = self.directory
         storage, environment = self._machine.storage, self._environment
 
         def upload(stop: threading.Event) -> None:
             wd = os.path.join(directory, "wd")
-            output_files.upload(files, wd, environment, ending.succeeded, directory, storage, stop)
+            output_files.upload(files, wd, environment, outcome.succeeded, directory, storage, stop)
 
         failure = None
         try:
@@ -266,12 +275,12 @@ class TaskRun:
             failure = self._wanted.failure
         except TaskFailure as failed:
             failure = failure_info(failed)
-        except Exception as error:  # whatever it is, the task has run, and its exit code counts
+        except Exception as error:  # any other error: the task has run, and its exit code counts
             _log.warning(
                 "output of task %s of job %s: %s", self.task.resource.id, self.task.job.resource.id, error
             )
             failure = failure_info(TaskFailure("FileUploadMiscError", Message=str(error)))
-        return Ending(ending.exit_code, failure, ending.container) if ending.succeeded else ending
+        return TaskOutcome(outcome.exit_code, failure, outcome.container) if outcome.succeeded else outcome
 
     async def _transfer(self, work: Callable[[threading.Event], None]) -> None:
         """Fetch files, unless the run is to end."""
@@ -303,10 +312,10 @@ class TaskRun:
         return doing.result()
 
     def _begin_time(self) -> None:
-        """The time that the task may run begins with its start, and anew with each retry."""
+        """The time that the task may run begins with its start, and again with each retry."""
         self._began = asyncio.get_running_loop().time()
-        self.heed_limit()
+        self.update_limit()
 
     def _end_time(self) -> None:
         self._began = None
-        self.heed_limit()
+        self.update_limit()

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 _THREADS = 64
-_PATIENCE = 2.0  # seconds for a thread to heed the flag; one that waits for the other end is given up
+_PATIENCE = 2.0  # seconds in which a thread sees the flag; one that waits for the other end is given up
 
 
 class TransferStopped(Exception):
-    """Somebody wanted a transfer to end."""
+    """A transfer was asked to end."""
 
 
-def heed(stop: threading.Event) -> None:
+def require_going_on(stop: threading.Event) -> None:
     """See whether to go on; a transfer asks before each chunk and before all that can be seen of it.
 
     :raises TransferStopped: if not.
@@ -26,7 +26,7 @@ def heed(stop: threading.Event) -> None:
 
 
 class Transfer:
-    """One piece of work in a thread, with a flag that tells it to stop."""
+    """One piece of work in a thread, with a flag that stops it."""
 
     def __init__(self, threads: ThreadPoolExecutor, work: Callable[[threading.Event], None]) -> None:
         self._flag = threading.Event()
@@ -64,7 +64,7 @@ class Transfer:
             self._outcome.set_result(None)
         else:
             self._outcome.set_exception(error)
-            self._outcome.exception()  # nobody may be left to ask
+            self._outcome.exception()  # mark it as retrieved: the caller may be gone
 
 
 class Transfers:

@@ -1,25 +1,24 @@
-"""A job on its nodes: preparation before the first of its tasks there, release at its end."""
+"""A job on a node: preparation before the first of its tasks there, release at its end."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from azurebatch_emulator.execution.auxiliary import Auxiliary
 from azurebatch_emulator.execution.environment import preparation_variables, set_variables, task_variables
-from azurebatch_emulator.execution.failures import ended_by_user
-from azurebatch_emulator.execution.machine import Command
+from azurebatch_emulator.execution.machine import Command, Machine
+from azurebatch_emulator.protocol.failures import ended_by_user
 from azurebatch_emulator.protocol.models import job_tasks as models
 from azurebatch_emulator.protocol.models.common import FOREVER, now, seconds
 from azurebatch_emulator.protocol.models.nodes import NodeState
 from azurebatch_emulator.protocol.models.tasks import TaskResult
-from azurebatch_emulator.state.task import Ending
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.job import Job
-    from azurebatch_emulator.state.node import Node
+from azurebatch_emulator.state.background import Background
+from azurebatch_emulator.state.node import Node
+from azurebatch_emulator.state.outcome import TaskOutcome
+from azurebatch_emulator.state.task import TaskJob
 
 _Task = models.JobPreparationTask | models.JobReleaseTask
 _Info = models.JobPreparationTaskExecutionInfo | models.JobReleaseTaskExecutionInfo
@@ -31,70 +30,35 @@ _AWAY = {
     NodeState.UNKNOWN,
     NodeState.UNUSABLE,
 }
-_NOWHERE: frozenset[str] = frozenset()
 
 
-class Visits:
-    """All the nodes that one job has been to; those that have left their pool since, too."""
+@dataclass(frozen=True)
+class Site:
+    """Where visits take place."""
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._visits: dict[str, Visit] = {}
-        self._failed: dict[str, Visit] = {}
-
-    def on(self, node: Node) -> Visit:
-        """The visit to a node, which begins if it has not."""
-        if node.key not in self._visits:
-            self._visits[node.key] = Visit(
-                self._job,
-                models.JobPreparationAndReleaseStatus(
-                    pool_id=node.pool.resource.id, node_id=node.resource.id, node_url=node.resource.url
-                ),
-            )
-        return self._visits[node.key]
-
-    def restore(self, node_key: str, status: models.JobPreparationAndReleaseStatus) -> None:
-        """Take back a visit from the ledger."""
-        self._visits[node_key] = Visit(self._job, status)
-        info = status.job_preparation_task_execution_info
-        if info is not None and info.result is TaskResult.FAILURE:
-            self.note_failure(node_key)
-
-    def note_failure(self, node_key: str) -> None:
-        """A node could not be prepared."""
-        self._failed[node_key] = self._visits[node_key]
-
-    @property
-    def unfit(self) -> frozenset[str]:
-        """Keys of the nodes that the job's tasks must not go to, since they could not be prepared."""
-        if not self._failed:
-            return _NOWHERE
-        return frozenset(key for key, visit in self._failed.items() if visit.is_unfit)
-
-    def statuses(self) -> dict[str, models.JobPreparationAndReleaseStatus]:
-        """How the preparation and release tasks went, by the node's key."""
-        return {key: visit.status for key, visit in self._visits.items() if visit.has_begun}
-
-    async def leave(self, node: Node) -> None:
-        """End what the job does on a node beside its tasks: the node is about to go."""
-        if node.key in self._visits:
-            await self._visits[node.key].end()
-
-    async def release(self) -> None:
-        """Run the release task on all the nodes: the job is over."""
-        await asyncio.gather(*(visit.release() for visit in self._visits.values()))
-
-    def forget(self) -> None:
-        """The job is gone."""
-        for key in self._visits:
-            self._job.account.ledger.remove("visit", f"{self._job.key}/{key}")
+    machine: Machine
+    background: Background
+    find_node: Callable[[str, str], Node | None]
+    """Finds a node by the ids of its pool and its own; None if it has left its pool."""
 
 
 class Visit:
     """What a job does on one node beside its tasks."""
 
-    def __init__(self, job: Job, status: models.JobPreparationAndReleaseStatus) -> None:
+    def __init__(
+        self,
+        job: TaskJob,
+        site: Site,
+        status: models.JobPreparationAndReleaseStatus,
+        note_failure: Callable[[str], None],
+    ) -> None:
+        """Nothing runs yet.
+
+        :param note_failure: called with the node's key when the preparation has failed.
+        """
         self._job = job
+        self._site = site
+        self._note_failure = note_failure
         self.status = status
         self._preparing: asyncio.Task[None] | None = None
         self._releasing: asyncio.Task[None] | None = None
@@ -113,19 +77,19 @@ class Visit:
         return info.result is TaskResult.FAILURE and not self._needs_preparation(task)
 
     def variables(self) -> dict[str, str]:
-        """What tasks are told of the preparation task."""
+        """The variables about the preparation task."""
         task, node = self._preparation, self._node
         if task is None or node is None:
             return {}
         return preparation_variables(node, self._job.resource.id, task.id or "jobpreparation")
 
     async def prepare(self) -> bool:
-        """Have the preparation task run, unless it has; tells whether the job's tasks may run here."""
+        """Run the preparation task, unless it has run; returns whether the job's tasks may run here."""
         task = self._preparation
         if task is None:
             return True
         if not _goes_on(self._preparing) and self._needs_preparation(task):
-            self._preparing = self._job.account.spawn(self._run_preparation(task))
+            self._preparing = self._site.background.spawn(self._run_preparation(task))
         if task.wait_for_success is False:
             return True
         if self._preparing is not None and not self._preparing.done():
@@ -141,7 +105,7 @@ class Visit:
         if task is None or not self._needs_release():
             return
         if not _goes_on(self._releasing):
-            self._releasing = self._job.account.spawn(self._run_release(task))
+            self._releasing = self._site.background.spawn(self._run_release(task))
         if self._releasing is not None:
             await asyncio.wait([self._releasing])
 
@@ -156,7 +120,7 @@ class Visit:
                 running.cancel()
                 await asyncio.wait([running])
                 if info is not None:
-                    self._finish(info, Ending.failed(ended_by_user()))
+                    self._finish(info, TaskOutcome.failed(ended_by_user()))
 
     # -- within -----------------------------------------------------------------------------
 
@@ -167,8 +131,7 @@ class Visit:
     @property
     def _node(self) -> Node | None:
         """The node; None if it has left its pool."""
-        pool = self._job.account.pools.get((self.status.pool_id or "").lower())
-        return None if pool is None else pool.nodes.get(self._node_key)
+        return self._site.find_node(self.status.pool_id or "", self._node_key)
 
     @property
     def _node_key(self) -> str:
@@ -240,9 +203,9 @@ class Visit:
     ) -> Auxiliary:
         node, job = self._node, self._job.resource
         assert node is not None  # it is prepared for a task that is on it, or released
-        told = node.info(job.id, task_id)
-        info.task_root_directory = told.task_root_directory
-        info.task_root_directory_url = told.task_root_directory_url
+        shown = node.info(job.id, task_id)
+        info.task_root_directory = shown.task_root_directory
+        info.task_root_directory_url = shown.task_root_directory_url
         self._save()
         command = Command(
             label=(job.id, task_id),
@@ -257,24 +220,23 @@ class Visit:
             },
             container=task.container_settings,
         )
-        machine = self._job.account.machine
-        return Auxiliary(machine, command, task.resource_files or (), most_retries, limit, note_retry)
+        return Auxiliary(
+            self._site.machine, command, task.resource_files or (), most_retries, limit, note_retry
+        )
 
-    def _finish(self, info: _Info, ending: Ending) -> None:
+    def _finish(self, info: _Info, outcome: TaskOutcome) -> None:
         info.state = models.JobTaskState.COMPLETED
         info.end_time = now()
-        info.exit_code = ending.exit_code
-        info.container_info = ending.container
-        info.failure_info = ending.failure
-        info.result = TaskResult.SUCCESS if ending.succeeded else TaskResult.FAILURE
-        if info is self.status.job_preparation_task_execution_info and not ending.succeeded:
-            self._job.visits.note_failure(self._node_key)
+        info.exit_code = outcome.exit_code
+        info.container_info = outcome.container
+        info.failure_info = outcome.failure
+        info.result = TaskResult.SUCCESS if outcome.succeeded else TaskResult.FAILURE
+        if info is self.status.job_preparation_task_execution_info and not outcome.succeeded:
+            self._note_failure(self._node_key)
         self._save()
 
     def _save(self) -> None:
-        job = self._job
-        if job.account.jobs.get(job.key) is job:
-            job.account.ledger.save("visit", f"{job.key}/{self._node_key}", self.status)
+        self._job.save_visit(self._node_key, self.status)
 
 
 def _goes_on(running: asyncio.Task[None] | None) -> bool:

@@ -1,4 +1,4 @@
-"""Addresses on this machine: URLs, and ports to listen on."""
+"""Ports of this machine to listen on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 from remotebatch.errors import ProviderError
 
-_WILDCARDS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 # below the ports that Linux gives to outgoing connections, one of which could take a port between two starts
 _FREE_RANGE = range(20_000, 32_000)
 
@@ -18,19 +17,8 @@ class PortTaken(ProviderError):
     """Another program listens on a port that is wanted."""
 
 
-def url(host: str, port: int, https: bool) -> str:
-    """The URL of what listens there, as seen from this machine."""
-    address = reachable(host)
-    return f"{'https' if https else 'http'}://{f'[{address}]' if ':' in address else address}:{port}"
-
-
-def reachable(host: str) -> str:
-    """The address at which this machine reaches what listens there."""
-    return _WILDCARDS.get(host, host)
-
-
 def free_ports(count: int, host: str = "127.0.0.1") -> list[int]:
-    """Ports that nobody listens on just now."""
+    """Ports that are free just now."""
     found: list[int] = []
     for port in random.sample(_FREE_RANGE, len(_FREE_RANGE)):
         if _binding_error(host, port) is None:

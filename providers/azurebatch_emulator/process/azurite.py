@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 
 import platformdirs
 
-from azurebatch_emulator.process.addresses import reachable, require_free, url
+from azurebatch_emulator.process.addresses import require_free
 from azurebatch_emulator.process.certificate import Certificate
+from azurebatch_emulator.state.configuration import reachable, url
 from remotebatch.errors import ProviderError
 
 VERSION = "3.37.0"
@@ -64,7 +65,7 @@ class Azurite:
         self._location, self._ports, self._host = location, ports, host
         self._certificate, self._lock = certificate, lock
         self.log = os.path.join(location, "azurite.log")
-        """Where it writes what it has to say."""
+        """Its log file."""
 
     @property
     def connection_string(self) -> str:
@@ -102,7 +103,7 @@ class Azurite:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Have it save what it holds, and end."""
+        """Have it write what it holds, and end."""
         self._end()
 
     def _arguments(self) -> list[str]:

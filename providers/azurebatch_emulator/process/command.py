@@ -1,4 +1,4 @@
-"""``remotebatch emulator``: start and stop a local Azure Batch service, and tell how to reach it."""
+"""``remotebatch emulator``: start and stop a local Azure Batch service, and show how to reach it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ import click
 
 from azurebatch_emulator.process import launch
 from azurebatch_emulator.process.certificate import certificate_in
-from azurebatch_emulator.process.configuration import ACCOUNT, KEY, Configuration
+from azurebatch_emulator.process.configuration import Configuration
 from azurebatch_emulator.process.directory import AlreadyRunning, DataDirectory
+from azurebatch_emulator.state.configuration import ACCOUNT, KEY
 from remotebatch.cli.show import json_option, moment, moment_text, write_facts, write_json
 from remotebatch.errors import ProviderError
 from remotebatch.validation import check
@@ -31,7 +32,7 @@ data_option = click.option(
     "--data",
     metavar="DIR",
     callback=_data_directory,
-    help="Data directory; it tells several emulators apart.  [default: one in the user's data directory]",
+    help="Data directory; several emulators differ by it.  [default: one in the user's data directory]",
 )
 
 
@@ -68,7 +69,7 @@ def emulator() -> None:
 def start(directory: DataDirectory, storage_port: int | None, detach: bool, **options: Any) -> None:
     """Start the service, and Azurite beside it.
 
-    Writes shell lines that tell clients how to reach it, once it answers.
+    Writes shell lines with which clients reach it, once it answers.
     """
     first = storage_port or options["port"] + 1
     options |= {"data": directory.path, "storage_ports": [first, first + 1, first + 2]}
@@ -83,7 +84,7 @@ def start(directory: DataDirectory, storage_port: int | None, detach: bool, **op
         return
     try:
         _write_exports(configuration)
-        _tell_what_to_expect(configuration)
+        _describe_runtime(configuration)
         if not detach:
             _say("Ctrl-C stops it.")
             if process.wait() != 0:
@@ -123,7 +124,7 @@ def status(directory: DataDirectory, as_json: bool) -> None:
 @emulator.command()
 @data_option
 def env(directory: DataDirectory) -> None:
-    """Write shell lines, for eval, that tell clients how to reach it."""
+    """Write shell lines, for eval, with which clients reach it."""
     if directory.running() is None:
         raise ProviderError(
             f"no emulator is running for {directory.path}; start one: remotebatch emulator start"
@@ -149,7 +150,7 @@ def _write_exports(configuration: Configuration) -> None:
     sys.stdout.flush()  # who reads them may wait for them while the service runs
 
 
-def _tell_what_to_expect(configuration: Configuration) -> None:
+def _describe_runtime(configuration: Configuration) -> None:
     if configuration.runtime == "process":
         _say("Container images are ignored: all tasks run as processes of this machine.")
     else:
@@ -160,7 +161,7 @@ def _tell_what_to_expect(configuration: Configuration) -> None:
         except ProviderError as error:
             _say(f"Tasks with container settings will fail: {error}. --runtime process runs them without.")
     if configuration.https:
-        _say("Any bearer token for the Batch service's audience is taken, whoever signed it.")
+        _say("Any bearer token for the Batch service's audience is taken, whatever its signature.")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,7 +1,7 @@
 """An emulator's data directory: where its files lie, and who runs on it.
 
-Two locks tell what is going on. ``lock`` is held by whoever starts a service, then by the service and
-by the processes that must have ended before the next may start: Azurite and the warm kernels inherit
+Two locks show what is going on. ``lock`` is held by what starts a service, then by the service and
+by the processes that must have ended before the next may start: Azurite and the fork servers inherit
 it. ``service.json`` is locked by the service alone, for as long as it can be used; after a ``kill -9``
 its words may be left, but not its lock.
 """

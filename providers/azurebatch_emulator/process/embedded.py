@@ -13,8 +13,9 @@ from azurebatch_emulator.execution.removal import remove
 from azurebatch_emulator.process import launch
 from azurebatch_emulator.process.addresses import PortTaken, free_ports
 from azurebatch_emulator.process.certificate import certificate_in
-from azurebatch_emulator.process.configuration import ACCOUNT, KEY, Configuration, Quotas, Timings
+from azurebatch_emulator.process.configuration import Configuration
 from azurebatch_emulator.process.directory import DataDirectory
+from azurebatch_emulator.state.configuration import ACCOUNT, KEY, Quotas, Timings
 from remotebatch.validation import check
 
 _TRIES = 3
@@ -83,7 +84,7 @@ class Emulator:
         """Start it and wait until it and Azurite answer.
 
         :raises AlreadyRunning: if a service runs on the data directory.
-        :raises ProviderError: if it cannot be started; the message tells why.
+        :raises ProviderError: if it cannot be started; the message says why.
         """
         data = self._options.data if self._keep else tempfile.mkdtemp(prefix="remotebatch-emulator-")
         self._directory = DataDirectory(data)
@@ -138,7 +139,7 @@ class Emulator:
     def restart(self) -> None:
         """Stop it if it runs, and start it again with the same options, ports and data.
 
-        :raises ProviderError: if it cannot be started; the message tells why.
+        :raises ProviderError: if it cannot be started; the message says why.
         """
         self._stop()
         self._process = launch.start(self._configuration, attached=True)

@@ -33,14 +33,14 @@ _THREADS_TIMEOUT = 2.0
 
 
 def host(arguments: list[str], serve: Serve) -> None:
-    """Run a service until it is told to end, or cannot go on."""
+    """Run a service until it is asked to end, or cannot go on."""
     parser = argparse.ArgumentParser(prog="python -m azurebatch_emulator.process.service")
     parser.add_argument("data", help="data directory, with the configuration in it")
     parser.add_argument("--lock", type=int, required=True, help="descriptor of the directory's lock")
     parser.add_argument("--attached", action="store_true", help="end when standard input does")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("azure").setLevel(logging.WARNING)  # it tells of every request
+    logging.getLogger("azure").setLevel(logging.WARNING)  # it logs every request
     os.set_inheritable(options.lock, False)
     try:
         _Host(DataDirectory(options.data), options.lock, options.attached).run(serve)
@@ -95,10 +95,10 @@ class _Host:
             loop.add_signal_handler(number, self._end)
         with self._ending_with_input(), self._ending_with_azurite(azurite):
             serving = asyncio.ensure_future(serve(self._configuration, self._lock, self._started))
-            told = asyncio.ensure_future(self._ending.wait())
-            await asyncio.wait([serving, told], return_when=asyncio.FIRST_COMPLETED)
-            told.cancel()
-            if not serving.done():  # the signal has told it, too, unless it had not come so far
+            asked = asyncio.ensure_future(self._ending.wait())
+            await asyncio.wait([serving, asked], return_when=asyncio.FIRST_COMPLETED)
+            asked.cancel()
+            if not serving.done():  # the signal has reached it, too, unless it was still starting
                 await asyncio.wait([serving], timeout=_STOP_TIMEOUT if self._answers else 0)
                 serving.cancel()
             self._directory.withdraw()

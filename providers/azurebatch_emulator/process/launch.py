@@ -32,11 +32,11 @@ def start(configuration: Configuration, attached: bool = False) -> subprocess.Po
     :returns: the service's process.
     :raises AlreadyRunning: if one runs on that data directory.
     :raises PortTaken: if another program listens on one of its ports.
-    :raises ProviderError: if it cannot be started; the message tells why.
+    :raises ProviderError: if it cannot be started; the message says why.
     """
     _require_dependencies()
     if configuration.storage_connection_string is None:
-        azurite_program()  # installed here, if need be, where somebody sees that it is
+        azurite_program()  # installed here, if need be, where its output is seen
     directory = DataDirectory(configuration.data)
     lock = directory.claim()
     try:
@@ -70,7 +70,7 @@ def stop(directory: DataDirectory) -> bool:
                 service, descriptor = found, os.pidfd_open(found.pid)
                 signal.pidfd_send_signal(descriptor, signal.SIGTERM)
             elif found is not None and found != service:
-                break  # somebody has started the next one
+                break  # the next one has been started
             if time.monotonic() > deadline:
                 if service is None or not _kill(service.pid, descriptor):
                     raise ProviderError(f"processes that use {directory.path} do not end")
@@ -115,7 +115,7 @@ def _installed(distribution: str) -> bool:
 
 
 def _spawn(directory: DataDirectory, lock: int, attached: bool) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the service's process; also tell where in the log its words begin."""
+    """Start the service's process; also returns where its part of the log begins."""
     command = [sys.executable, "-m", "azurebatch_emulator.process.service", directory.path]
     command += ["--lock", str(lock)] + ["--attached"] * attached
     with open(directory.log, "ab") as log:
@@ -161,7 +161,7 @@ def _end_leftovers(directory: DataDirectory) -> None:
 
 
 def _kill(pid: int, descriptor: int) -> bool:
-    """Kill a process and all it started; tell whether it was still there.
+    """Kill a process and all it started; returns whether it was still there.
 
     :param descriptor: of the process: the id may have come to mean another one.
     """

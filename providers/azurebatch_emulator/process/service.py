@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import uvicorn
 
+from azurebatch_emulator.execution.executor import Executor
 from azurebatch_emulator.execution.machine import Machine
 from azurebatch_emulator.execution.storage import Storage
 from azurebatch_emulator.process import ready_pool
@@ -22,6 +23,8 @@ from azurebatch_emulator.process.directory import DataDirectory
 from azurebatch_emulator.process.hosting import host
 from azurebatch_emulator.process.leftovers import end_leftovers
 from azurebatch_emulator.state.account import Account
+from azurebatch_emulator.state.background import Background
+from azurebatch_emulator.state.context import Context
 from azurebatch_emulator.state.ledger import Ledger
 from azurebatch_emulator.web.application import application
 from azurebatch_emulator.web.connections import Connection
@@ -32,16 +35,16 @@ _KEEP_ALIVE = 120  # as long as Azure's, and longer than its clients wait betwee
 
 
 class _Server(uvicorn.Server):
-    """Tells when it has started."""
+    """Reports when it has started."""
 
     def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
         super().__init__(config)
-        self._tell_started = started
+        self._report_started = started
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._tell_started()
+            self._report_started()
 
 
 async def serve(configuration: Configuration, lock_descriptor: int, started: Callable[[], None]) -> None:
@@ -58,14 +61,15 @@ async def serve(configuration: Configuration, lock_descriptor: int, started: Cal
     storage = Storage(configuration.storage, certificate.bundle if certificate else None)
     machine = Machine(configuration, lock_descriptor, storage)
     ledger = Ledger(os.path.join(configuration.data, "ledger.sqlite"))
-    account = Account(configuration, ledger, machine)
+    background = Background()
+    account = Account(Context(configuration, ledger, background, Executor(machine, background)))
     account.recover()
     if configuration.pool is not None:
         ready_pool.ensure(account, configuration.pool)
     recording = asyncio.ensure_future(account.keep_recorded())
     server = _Server(
         uvicorn.Config(
-            application(account, Faults() if configuration.faults else None),
+            application(account, storage, Faults() if configuration.faults else None),
             host=configuration.host,
             port=configuration.port,
             http=Connection,

@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import itertools
-import logging
-from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator
+from typing import TypeVar
 
-from azurebatch_emulator.process.configuration import Configuration
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models import job_tasks as job_task_models
 from azurebatch_emulator.protocol.models import jobs as job_models
@@ -18,38 +16,35 @@ from azurebatch_emulator.protocol.models import pools as pool_models
 from azurebatch_emulator.protocol.models import schedules as schedule_models
 from azurebatch_emulator.protocol.models import tasks as task_models
 from azurebatch_emulator.state import job_pool
-from azurebatch_emulator.state.job import MARKS, Job
-from azurebatch_emulator.state.ledger import Ledger
+from azurebatch_emulator.state.context import Context
+from azurebatch_emulator.state.job import Job
+from azurebatch_emulator.state.job_record import MARKS, JobRecord
+from azurebatch_emulator.state.node import Node
 from azurebatch_emulator.state.pool import Pool
+from azurebatch_emulator.state.pool_record import PoolRecord, Workload
 from azurebatch_emulator.state.retention import Retention
 from azurebatch_emulator.state.schedule import JobSchedule
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.execution.dispatcher import Dispatcher
-    from azurebatch_emulator.execution.machine import Machine
+from azurebatch_emulator.state.task import Task
 
 _FLUSH_INTERVAL = 0.1
 _NETWORK = ipaddress.IPv4Network("127.64.0.0/10")
 _FIRST_ADDRESS = 4  # the ones before are never a node's
 Found = TypeVar("Found")
-_log = logging.getLogger(__name__)
 
 
 class Account:
     """One Batch account. Everything here happens in one event loop."""
 
-    def __init__(self, configuration: Configuration, ledger: Ledger, machine: Machine) -> None:
-        self.configuration = configuration
-        self.ledger = ledger
-        self.machine = machine
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.configuration = context.configuration
+        self.ledger = context.ledger
         self.pools: dict[str, Pool] = {}
         self.jobs: dict[str, Job] = {}
         self.schedules: dict[str, JobSchedule] = {}
-        self.retention = Retention(self)
-        self._dispatchers: dict[str, Dispatcher] = {}
+        self.retention = Retention(self._find_task, self._remove_files)
         self._sequence = itertools.count()
         self._addresses = itertools.count(_FIRST_ADDRESS)
-        self._background: set[asyncio.Task[None]] = set()
 
     # -- by id ------------------------------------------------------------------------------
 
@@ -73,15 +68,6 @@ class Account:
         :raises BatchServiceError: if there is none of that id.
         """
         return _find(self.schedules, schedule_id, "JobScheduleNotFound")
-
-    def dispatcher(self, pool_id: str) -> Dispatcher:
-        """What starts tasks on a pool's nodes; there is one also before there is the pool."""
-        from azurebatch_emulator.execution.dispatcher import Dispatcher
-
-        key = pool_id.lower()
-        if key not in self._dispatchers:
-            self._dispatchers[key] = Dispatcher(self.machine)
-        return self._dispatchers[key]
 
     def url(self, path: str) -> str:
         """Address of a resource."""
@@ -145,6 +131,27 @@ class Account:
         """How many more nodes all pools together may have."""
         return max(self.configuration.quotas.nodes - sum(len(pool.nodes) for pool in self.pools.values()), 0)
 
+    def workload(self, pool_key: str) -> Workload:
+        """The tasks of a pool's jobs."""
+        jobs = list(self._jobs_on(pool_key))
+        counts = [job.counts.result().task_counts for job in jobs]
+        return Workload(
+            active=sum(job.wanted_nodes() for job in jobs),
+            running=sum(count.running for count in counts),
+            succeeded=sum(count.succeeded for count in counts),
+            failed=sum(count.failed for count in counts),
+        )
+
+    def retained_until(self, node: Node) -> float:
+        """When the last file of a task that ran on a node may go, in seconds since 1970."""
+        latest = 0.0
+        for job in self.jobs.values():
+            for task in job.tasks.values():
+                where = task.resource.node_info
+                if where is not None and where.node_id == node.resource.id and task.is_completed:
+                    latest = max(latest, task.retained_until or 0.0)
+        return latest
+
     def next_sequence(self) -> int:
         """The place of a new task among all tasks."""
         return next(self._sequence)
@@ -164,21 +171,20 @@ class Account:
 
     # -- what is forgotten ------------------------------------------------------------------
 
-    def forget_job(self, job: Job) -> None:
+    def forget_job(self, job: JobRecord) -> None:
         """A job is gone, with its tasks and their files."""
         del self.jobs[job.key]
+        job.is_forgotten = True
         for task in job.tasks.values():
             job.forget_task(task)
         job.forget_marks()
         self.ledger.remove("job", job.key)
         job.dispatcher.remove_job_files(job)
 
-    def forget_pool(self, pool: Pool) -> None:
+    def forget_pool(self, pool: PoolRecord) -> None:
         """A pool is gone."""
         del self.pools[pool.key]
-        pool.dispatcher.detach()
-        if not pool.dispatcher.is_needed:
-            del self._dispatchers[pool.key]
+        self.context.execution.forget_pool(pool.key)
         self.ledger.remove("pool", pool.key)
 
     def forget_schedule(self, schedule: JobSchedule) -> None:
@@ -239,14 +245,7 @@ class Account:
         for known_job in self.jobs.values():
             for ended in known_job.tasks.values():
                 self.retention.note(ended)
-        self.spawn(self.retention.enforce())
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Have something go on in the background; what goes wrong there is logged."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._background.add(task)
-        task.add_done_callback(self._finished)
-        return task
+        self.context.background.spawn(self.retention.enforce())
 
     async def keep_recorded(self) -> None:
         """Write what the service changes by itself, a few times a second, for ever."""
@@ -256,18 +255,21 @@ class Account:
 
     async def close(self) -> None:
         """End everything that goes on; tasks that run will wait again at the next start."""
-        for task in list(self._background):
-            task.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
-        await self.machine.close()
+        await self.context.background.close()
+        await self.context.execution.close()
         self.ledger.close()
 
     # -- within -----------------------------------------------------------------------------
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("something went wrong in the background", exc_info=error)
+    def _find_task(self, job_key: str, task_key: str) -> Task | None:
+        job = self.jobs.get(job_key)
+        return None if job is None else job.tasks.get(task_key)
+
+    def _remove_files(self, task: Task) -> None:
+        self.jobs[task.job.key].dispatcher.remove_files(task)
+
+    def _jobs_on(self, pool_key: str) -> Iterator[Job]:
+        return (job for job in self.jobs.values() if job.pool_id.lower() == pool_key)
 
     def _require_quota(self) -> None:
         """Azure counts active jobs and active job schedules together."""

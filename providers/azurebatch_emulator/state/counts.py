@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from azurebatch_emulator.protocol.models import tasks as models
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.task import Task
+from azurebatch_emulator.state.task import Task
 
 _PARTS = ("active", "running", "completed", "succeeded", "failed")
 
@@ -20,13 +16,18 @@ class Counts:
         self._slots = dict.fromkeys(_PARTS, 0)
 
     @property
+    def active(self) -> int:
+        """Tasks that wait."""
+        return self._tasks["active"]
+
+    @property
     def running(self) -> int:
         """Tasks that occupy a node."""
         return self._tasks["running"]
 
     @property
     def unfinished(self) -> int:
-        """Tasks that have not come to an end."""
+        """Tasks that have not ended."""
         return self._tasks["active"] + self._tasks["running"]
 
     def add(self, task: Task) -> None:
@@ -43,8 +44,8 @@ class Counts:
         self._change(task, before, False, -1)
         self._change(task, task.state, task.succeeded, 1)
 
-    def told(self) -> models.TaskCountsResult:
-        """As the service tells them."""
+    def result(self) -> models.TaskCountsResult:
+        """The counts as the service shows them."""
         return models.TaskCountsResult(
             task_counts=models.TaskCounts(**self._tasks),
             task_slot_counts=models.TaskSlotCounts(**self._slots),

@@ -32,11 +32,11 @@ class Dependencies:
                 task.dependencies_left += 1
 
     def is_satisfied_by(self, task: Task) -> bool:
-        """Whether a task has ended as those that depend on it want it."""
+        """Whether a task has ended as its dependents need it."""
         return task.key in self._satisfied
 
     def satisfy(self, task: Task) -> list[Task]:
-        """A task has ended as those that depend on it want it; tells which of them need wait no more."""
+        """A task has ended as its dependents need it; returns those that need wait no more."""
         self._satisfied.add(task.key)
         freed = []
         for waiting in self._waiting.pop(task.key, ()):

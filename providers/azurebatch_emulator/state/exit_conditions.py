@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from azurebatch_emulator.execution.failures import FILE_UPLOAD_FAILURES, PRE_PROCESSING_FAILURES
 from azurebatch_emulator.protocol.errors import BatchServiceError
+from azurebatch_emulator.protocol.failures import FILE_UPLOAD_FAILURES, PRE_PROCESSING_FAILURES
 from azurebatch_emulator.protocol.models import jobs as job_models
 from azurebatch_emulator.protocol.models import tasks as models
 from azurebatch_emulator.state.task import Task
@@ -17,7 +17,7 @@ def check(conditions: models.ExitConditions | None, job: job_models.Job) -> None
     :raises BatchServiceError: naming the property.
     """
     for options in _all_options(conditions):
-        if options.job_action is not None and not _heeds_failures(job):
+        if options.job_action is not None and not _acts_on_failures(job):
             raise _needless("jobAction", options.job_action, "onTaskFailure of the job is noaction.")
         if options.dependency_action is not None and not job.uses_task_dependencies:
             raise _needless("dependencyAction", options.dependency_action, "The job uses no dependencies.")
@@ -33,7 +33,7 @@ def satisfies_dependents(task: Task) -> bool:
 
 def job_action(task: Task, job: job_models.Job) -> models.JobAction:
     """What the job is to do."""
-    if not _heeds_failures(job):
+    if not _acts_on_failures(job):
         return models.JobAction.NONE
     action = _options(task).job_action
     if action is not None:
@@ -41,7 +41,7 @@ def job_action(task: Task, job: job_models.Job) -> models.JobAction:
     return models.JobAction.NONE if task.succeeded else models.JobAction.TERMINATE
 
 
-def _heeds_failures(job: job_models.Job) -> bool:
+def _acts_on_failures(job: job_models.Job) -> bool:
     return job.on_task_failure is job_models.OnTaskFailure.PERFORM_EXIT_OPTIONS_JOB_ACTION
 
 

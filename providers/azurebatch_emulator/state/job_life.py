@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from azurebatch_emulator.execution.failures import ended_by_user
 from azurebatch_emulator.protocol.errors import BatchServiceError
+from azurebatch_emulator.protocol.failures import ended_by_user
 from azurebatch_emulator.protocol.models.common import FOREVER, moment, now, seconds
-from azurebatch_emulator.protocol.models.jobs import DisableTasks
+from azurebatch_emulator.protocol.models.jobs import DisableTasks, OnAllTasksComplete
 from azurebatch_emulator.protocol.models.jobs import JobState as State
-from azurebatch_emulator.state import job_pool
-from azurebatch_emulator.state.task import Ending
+from azurebatch_emulator.state import job_manager, job_pool
+from azurebatch_emulator.state.job_record import JobRecord
+from azurebatch_emulator.state.outcome import TaskOutcome
 from azurebatch_emulator.state.touch import touch
 
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.job import Job
-
 _PASSING = {State.DISABLING, State.ENABLING, State.TERMINATING}
-"""What the service passes through by itself is never told as the previous state."""
+"""What the service passes through by itself is never shown as the previous state."""
 _ENDING = {State.TERMINATING, State.COMPLETED, State.DELETING}
 
 
 class JobLife:
     """The states of one job, and its wall-clock limit."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: JobRecord) -> None:
         self._job = job
         self.over, self.gone = asyncio.Event(), asyncio.Event()
         """Set once the job is completed, and once it is forgotten (which sets both)."""
-        self._calm = asyncio.Event()  # set while none of its tasks occupies a node
-        self._calm.set()
         self._limit: asyncio.TimerHandle | None = None
 
     # -- what clients ask of it --------------------------------------------------------------
@@ -44,7 +39,7 @@ class JobLife:
         touch(self._job.resource)
         if self._job.is_active:
             self._turn(State.DISABLING)
-        self._job.account.spawn(self._finish_disabling(tasks))
+        self._job.context.background.spawn(self._finish_disabling(tasks))
         self._job.save()
 
     def enable(self) -> None:
@@ -59,7 +54,7 @@ class JobLife:
         self._turn(State.ACTIVE)
         for task in self._job.tasks.values():
             self._job.enqueue(task)
-        self._job.end_if_done()
+        self.end_if_done()
 
     def terminate(self, reason: str, *, force: bool = False) -> None:
         """End the job: what runs is ended, what waits stays as it is.
@@ -72,7 +67,7 @@ class JobLife:
         touch(job.resource)
         job.resource.execution_info = replace(job.execution, terminate_reason=reason)
         self._turn(State.TERMINATING)
-        job.account.spawn(self._finish_terminating(force))
+        job.context.background.spawn(self._finish_terminating(force))
 
     def delete(self, *, force: bool = False) -> None:
         """End the job and forget it, with its tasks and their files.
@@ -82,16 +77,22 @@ class JobLife:
         if self._job.state is State.DELETING:
             raise BatchServiceError("JobBeingDeleted")
         self._turn(State.DELETING)
-        self._job.account.spawn(self._finish_deleting(force))
+        self._job.context.background.spawn(self._finish_deleting(force))
 
-    # -- what happens to it ------------------------------------------------------------------
+    # -- events ------------------------------------------------------------------------------
 
-    def note_running(self, number: int) -> None:
-        """So many of its tasks occupy nodes."""
-        if number == 0:
-            self._calm.set()
-        else:
-            self._calm.clear()
+    def end_if_done(self, even_without_tasks: bool = False) -> None:
+        """Terminate the job where it is to end by itself, with its manager or with all tasks."""
+        if not self._job.is_active:
+            return
+        if job_manager.has_ended(self._job):
+            self.terminate("JMComplete")
+        elif (
+            self._job.resource.on_all_tasks_complete is OnAllTasksComplete.TERMINATE_JOB
+            and self._job.counts.unfinished == 0
+            and (self._job.tasks or even_without_tasks)
+        ):
+            self.terminate("AllTasksComplete")
 
     def keep_to_limit(self) -> None:
         """Have the job terminated when its time is up."""
@@ -108,7 +109,7 @@ class JobLife:
 
     def resume(self) -> None:
         """Go on where the last service was stopped; none of the tasks runs any more."""
-        state, spawn = self._job.state, self._job.account.spawn
+        state, spawn = self._job.state, self._job.context.background.spawn
         if state is State.DISABLING:
             spawn(self._finish_disabling(DisableTasks.WAIT))
         elif state is State.TERMINATING:
@@ -129,16 +130,16 @@ class JobLife:
         if tasks is DisableTasks.REQUEUE:
             self._stop_tasks(None)
         elif tasks is DisableTasks.TERMINATE:
-            self._stop_tasks(Ending.failed(ended_by_user()))
-        await self._calm.wait()
+            self._stop_tasks(TaskOutcome.failed(ended_by_user()))
+        await self._job.calm.wait()
         if self._job.state is State.DISABLING:
             self._turn(State.DISABLED)
 
     async def _finish_terminating(self, force: bool = False) -> None:
         job = self._job
-        await self._stop_all(Ending.failed(ended_by_user()))
+        await self._stop_all(TaskOutcome.failed(ended_by_user()))
         if not force:
-            await asyncio.sleep(job.account.configuration.timings.job_terminate)
+            await asyncio.sleep(job.context.configuration.timings.job_terminate)
         if job.state is State.TERMINATING:
             self._turn(State.COMPLETED)
             ended_at = job.resource.state_transition_time
@@ -148,29 +149,29 @@ class JobLife:
 
     async def _finish_deleting(self, force: bool = False) -> None:
         job = self._job
-        # nobody will see how the tasks ended
-        await self._stop_all(None if force else Ending.failed(ended_by_user()))
+        # the outcome of the tasks will not be seen
+        await self._stop_all(None if force else TaskOutcome.failed(ended_by_user()))
         if not force:
-            await asyncio.sleep(job.account.configuration.timings.job_delete)
-        job.visits.forget()
+            await asyncio.sleep(job.context.configuration.timings.job_delete)
+        job.context.execution.forget_job(job)
         job.account.forget_job(job)
         self._end()
         self.gone.set()
 
-    async def _stop_all(self, ending: Ending | None) -> None:
+    async def _stop_all(self, outcome: TaskOutcome | None) -> None:
         """End what runs, and run the release task where the job has been."""
         if self._limit is not None:
             self._limit.cancel()
-        self._stop_tasks(ending)
-        await self._calm.wait()
+        self._stop_tasks(outcome)
+        await self._job.calm.wait()
         for task in self._job.tasks.values():
             self._job.dispatcher.withdraw(task)
         await self._job.visits.release()
 
-    def _stop_tasks(self, ending: Ending | None) -> None:
-        """End the tasks that run; without an ending they are killed, and wait again."""
+    def _stop_tasks(self, outcome: TaskOutcome | None) -> None:
+        """End the tasks that run; without an outcome they are killed, and wait again."""
         for task in [task for task in self._job.tasks.values() if task.is_running]:
-            self._job.dispatcher.stop(task, ending)
+            self._job.dispatcher.stop(task, outcome)
 
     def _end(self) -> None:
         self.over.set()

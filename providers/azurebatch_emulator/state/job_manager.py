@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from azurebatch_emulator.protocol.models import tasks as models
 from azurebatch_emulator.protocol.models.job_tasks import JobManagerTask
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.job import Job
-    from azurebatch_emulator.state.task import Task
+from azurebatch_emulator.state.job_record import JobRecord
+from azurebatch_emulator.state.task import Task
 
 
 def as_task(manager: JobManagerTask) -> models.TaskAdd:
@@ -42,8 +38,8 @@ def needs_dedicated_node(task: Task) -> bool:
     return manager is not None and manager.allow_low_priority_node is False
 
 
-def has_ended(job: Job) -> bool:
-    """Whether a job is to end with its manager, and that has ended, well or badly."""
+def has_ended(job: JobRecord) -> bool:
+    """Whether a job is to end with its manager, and that has ended, with success or not."""
     manager = job.resource.job_manager_task
     if manager is None or not manager.kill_job_on_completion:
         return False

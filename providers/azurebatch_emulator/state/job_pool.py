@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
@@ -11,9 +11,7 @@ from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models import jobs as models
 from azurebatch_emulator.protocol.models.base import fields
 from azurebatch_emulator.protocol.models.pools import PoolAdd
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.account import Account
+from azurebatch_emulator.state.pool import Pool
 
 Lifetime = models.PoolLifetimeOption
 _NAMES = uuid.UUID("5b0c3a5c-1d0f-4d8e-9d53-6f4f0c1c9a11")
@@ -31,8 +29,17 @@ class Owner(Protocol):
         """When it was created; another of the same id has another pool."""
 
 
-def make(account: Account, automatic: models.AutoPoolSpecification, owner: Owner) -> str:
-    """Make an automatic pool, unless it is there; tells its id.
+class Pools(Protocol):
+    """The pools of the account."""
+
+    pools: dict[str, Pool]
+
+    def create_pool(self, add: PoolAdd) -> Pool:
+        """Make a pool."""
+
+
+def make(account: Pools, automatic: models.AutoPoolSpecification, owner: Owner) -> str:
+    """Make an automatic pool, unless it is there; returns its id.
 
     :raises BatchServiceError: if there are too many pools.
     """
@@ -42,7 +49,7 @@ def make(account: Account, automatic: models.AutoPoolSpecification, owner: Owner
     return pool_id
 
 
-def drop(account: Account, pool_info: models.PoolInfo, owner: Owner, lifetime: Lifetime) -> None:
+def drop(account: Pools, pool_info: models.PoolInfo, owner: Owner, lifetime: Lifetime) -> None:
     """Delete the automatic pool of what has come to its end, unless it is to be kept."""
     automatic = pool_info.auto_pool_specification
     if automatic is None or automatic.keep_alive or automatic.pool_lifetime_option is not lifetime:

@@ -1,8 +1,8 @@
 """What survives the service: every resource as JSON, in SQLite.
 
-Changes are gathered, and written before a request is answered, so that what a client has been told
-outlives a crash; otherwise a few times a second. What is lost of the last moments makes tasks run
-again, as after the loss of a node.
+Changes are gathered, and written before a request is answered, so that what a client has seen
+outlives a crash; otherwise a few times a second. A crash may lose the changes of the last moments: then
+tasks run again, as after the loss of a node.
 """
 
 from __future__ import annotations

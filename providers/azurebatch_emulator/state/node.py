@@ -5,20 +5,20 @@ from __future__ import annotations
 import os
 import secrets
 from collections import deque
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models import networks
 from azurebatch_emulator.protocol.models import nodes as models
+from azurebatch_emulator.protocol.models import pools as pool_models
 from azurebatch_emulator.protocol.models import tasks as task_models
 from azurebatch_emulator.protocol.models.common import now
-from azurebatch_emulator.state.node_life import NodeLife
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.pool import Pool
-    from azurebatch_emulator.state.task import Task
+from azurebatch_emulator.protocol.models.containers import ContainerRegistry
+from azurebatch_emulator.state.configuration import AccountConfiguration
+from azurebatch_emulator.state.task import Task
 
 State = models.NodeState
 ROOT_DIRECTORIES = ("applications", "fsmounts", "shared", "startup", "volatile", "workitems")
@@ -34,16 +34,48 @@ _REFUSALS = {
 }
 
 
-class Node:
-    """A node: capacity of its own, with a directory tree like that of a real one."""
+class NodePool(Protocol):
+    """The pool of a node, as the node and what runs there see it."""
 
-    def __init__(self, pool: Pool, resource: models.Node) -> None:
+    resource: pool_models.Pool
+
+    @property
+    def configuration(self) -> AccountConfiguration:
+        """How the account is set up."""
+
+    @property
+    def key(self) -> str:
+        """Its id as it is compared."""
+
+    @property
+    def directory(self) -> str:
+        """Where its nodes have their directories."""
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        """Its nodes, by their keys."""
+
+    @property
+    def runs_containers(self) -> bool:
+        """Whether its nodes are prepared for tasks in containers."""
+
+    @property
+    def container_registries(self) -> Sequence[ContainerRegistry]:
+        """Where its nodes get images from."""
+
+    def save_node(self, node: Node) -> None:
+        """Record a node."""
+
+
+class Node:
+    """A node: task slots of its own, and a directory tree like that of a real one."""
+
+    def __init__(self, pool: NodePool, resource: models.Node) -> None:
         self.pool = pool
         self.resource = resource
         self.root = os.path.join(pool.directory, self.key)
-        self.life = NodeLife(self)
         self.users: set[str] = set()
-        """Names of the user accounts that clients have made; nobody can log in."""
+        """Names of the user accounts that clients have made; no login is possible."""
         self._running: dict[int, tuple[Task, int | None]] = {}  # by the run's key: task, number of subtask
         self._recent: deque[tuple[Task, int | None]] = deque(maxlen=_MOST_RECENT_TASKS)
 
@@ -72,10 +104,6 @@ class Node:
         for name in ROOT_DIRECTORIES:
             os.makedirs(os.path.join(self.root, name), exist_ok=True)
 
-    def remove_directories(self) -> None:
-        """Remove all that was on it."""
-        self.pool.account.machine.discard([self.root])
-
     def job_directory(self, job_id: str) -> str:
         """Where a job's tasks have their directories."""
         return os.path.join(self.root, "workitems", job_id)
@@ -85,7 +113,7 @@ class Node:
         return os.path.join(self.job_directory(job_id), "job-1", task_id)
 
     def info(self, job_id: str, task_id: str) -> task_models.NodeInfo:
-        """What a task tells of the node it runs on."""
+        """What a task shows of the node it runs on."""
         directory = f"workitems/{job_id}/job-1/{task_id}"
         return task_models.NodeInfo(
             affinity_id=self.resource.affinity_id,
@@ -125,7 +153,7 @@ class Node:
             self.save()
 
     def turn_ready(self) -> None:
-        """Go to the state of a node that is up: it is idle or runs tasks, or stands aside."""
+        """Go to the state of a node that is up: it is idle or runs tasks, or is offline."""
         if self._running:
             self.turn(State.RUNNING)
         else:
@@ -146,8 +174,8 @@ class Node:
         """
         self.require(*_READY, State.OFFLINE)
 
-    def told(self) -> models.Node:
-        """The resource as it is just now."""
+    def current(self) -> models.Node:
+        """The resource with its most recent tasks."""
         self.resource.recent_tasks = [
             models.TaskInfo(
                 task_state=task.state,
@@ -163,7 +191,7 @@ class Node:
 
     def save(self) -> None:
         """Record it."""
-        self.pool.account.ledger.save("node", f"{self.pool.key}/{self.key}", self.resource)
+        self.pool.save_node(self)
 
     def _count(self) -> None:
         self.resource.running_tasks_count = len(self._running)
@@ -172,13 +200,16 @@ class Node:
             self.turn_ready()
 
 
-def new_node(pool: Pool, dedicated: bool) -> models.Node:
-    """A node that is just being made."""
-    resource, time = pool.resource, now()
+def new_node(resource: pool_models.Pool, dedicated: bool, address: str, number: int) -> models.Node:
+    """A node of a pool that is just being made.
+
+    :param address: its IP address.
+    :param number: its place among the nodes of the pool.
+    """
+    time = now()
     node_id = f"tvmps_{secrets.token_hex(32)}_{'d' if dedicated else 'p'}"
     machines = resource.virtual_machine_configuration
     image = machines.image_reference if machines else None
-    address = pool.account.next_address()
     return models.Node(
         id=node_id,
         url=f"{resource.url}/nodes/{node_id}",
@@ -194,7 +225,7 @@ def new_node(pool: Pool, dedicated: bool) -> models.Node:
         running_tasks_count=0,
         running_task_slots_count=0,
         is_dedicated=dedicated,
-        endpoint_configuration=_endpoints(resource.network_configuration, address, len(pool.nodes)),
+        endpoint_configuration=_endpoints(resource.network_configuration, address, number),
         virtual_machine_info=models.VirtualMachineInfo(
             image_reference=image and replace(image, exact_version=image.version)
         ),

@@ -6,19 +6,19 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
-from azurebatch_emulator.execution import start_task
-from azurebatch_emulator.execution.failures import ended_by_user
 from azurebatch_emulator.protocol.errors import BatchServiceError
-from azurebatch_emulator.protocol.models.common import moment, now
+from azurebatch_emulator.protocol.failures import ended_by_user
+from azurebatch_emulator.protocol.models.common import now
+from azurebatch_emulator.protocol.models.nodes import Node as NodeResource
 from azurebatch_emulator.protocol.models.nodes import NodeAgentInfo, NodeState, SchedulingState
 from azurebatch_emulator.protocol.models.pools import NodeDeallocationOption as Deallocation
-from azurebatch_emulator.state.task import Ending
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.process.configuration import Timings
-    from azurebatch_emulator.state.node import Node
+from azurebatch_emulator.state.configuration import Timings
+from azurebatch_emulator.state.context import Context
+from azurebatch_emulator.state.execution import Dispatcher
+from azurebatch_emulator.state.node import Node, NodePool
+from azurebatch_emulator.state.outcome import TaskOutcome
 
 _AGENT_VERSION = "1.12.39"
 _LONGEST_LOOK = 5.0  # seconds after which retention times are looked at again: tasks may be deleted
@@ -26,14 +26,33 @@ _STAYS = {NodeState.DEALLOCATED, NodeState.UNUSABLE, NodeState.UNKNOWN}
 """What a node stays in when the service is started again; all others start again themselves."""
 
 
+class ManagingPool(NodePool, Protocol):
+    """The pool of a node, as the node's life sees it."""
+
+    @property
+    def context(self) -> Context:
+        """What everything in the account shares."""
+
+    @property
+    def dispatcher(self) -> Dispatcher:
+        """What starts tasks on its nodes."""
+
+    def retained_until(self, node: Node) -> float:
+        """When the last file of a task that ran on a node may go, in seconds since 1970."""
+
+    def forget(self, node: Node) -> None:
+        """A node has left."""
+
+
 class NodeLife:
     """The life of one node: one step at a time, and a new step ends the one before."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, pool: ManagingPool) -> None:
         self._node = node
+        self._pool = pool
         self._step: asyncio.Task[None] | None = None
         self._undone = asyncio.Lock()  # held by a step until all that it has started is ended
-        self._idle_since: str | None = None  # while it stands aside
+        self._idle_since: str | None = None  # while it is offline
 
     def begin(self) -> None:
         """Start a new node."""
@@ -48,7 +67,7 @@ class NodeLife:
             node.turn(NodeState.DEALLOCATED, node.resource.state_transition_time)
         elif node.state not in _STAYS:
             if node.state is NodeState.REIMAGING:
-                node.remove_directories()
+                self._remove_directories()
             node.turn(NodeState.STARTING)
             self._go(self._boot)
 
@@ -79,7 +98,7 @@ class NodeLife:
         node = self._node
         if node.state is not NodeState.DEALLOCATED:
             raise BatchServiceError("OperationInvalidForCurrentState")
-        # as with the deallocation, Azure tells the time at which all this began
+        # as with the deallocation, Azure shows the time at which all this began
         node.turn(NodeState.STARTING, node.resource.state_transition_time)
         self._go(self._start_again)
 
@@ -90,7 +109,7 @@ class NodeLife:
         self._require_scheduling(SchedulingState.ENABLED)
         node.resource.scheduling_state = SchedulingState.DISABLED
         self._idle_since = node.resource.state_transition_time if node.state is NodeState.IDLE else None
-        node.pool.dispatcher.close(node)
+        self._pool.dispatcher.close(node)
         self._stop_tasks(option)
         node.turn_ready()
         node.save()
@@ -104,7 +123,7 @@ class NodeLife:
         if node.state is NodeState.OFFLINE:
             node.turn(NodeState.IDLE, self._idle_since)
         node.save()
-        node.pool.dispatcher.open(node)
+        self._pool.dispatcher.open(node)
 
     # -- what happens to it ------------------------------------------------------------------
 
@@ -122,7 +141,7 @@ class NodeLife:
     async def leave(self, option: Deallocation, stopped: asyncio.Event) -> None:
         """Go out of the pool, once the tasks are where the option wants them.
 
-        :param stopped: set if it shall stay after all; then it does, if its tasks keep it waiting.
+        :param stopped: set if it is to stay after all; then it stays, if its tasks still keep it waiting.
         """
         self._leave_service(NodeState.LEAVING_POOL)
         step = self._go(partial(self._leave, option, stopped))
@@ -134,7 +153,7 @@ class NodeLife:
         """Begin a step, as soon as the one before has been undone."""
         if self._step is not None:
             self._step.cancel()
-        self._step = self._node.pool.account.spawn(self._alone(step))
+        self._step = self._pool.context.background.spawn(self._alone(step))
         return self._step
 
     async def _alone(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -150,13 +169,13 @@ class NodeLife:
 
     async def _come_back(self) -> None:
         """After a pre-emption: the same node by name, on another machine."""
-        await self._node.pool.dispatcher.empty(self._node)
+        await self._pool.dispatcher.empty(self._node)
         self._wipe()
         await asyncio.sleep(self._timings.resize)
         await self._come_up()
 
     async def _stay_away(self) -> None:
-        await self._node.pool.dispatcher.empty(self._node)
+        await self._pool.dispatcher.empty(self._node)
 
     async def _restart(self, option: Deallocation) -> None:
         await self._vacate(option)
@@ -180,17 +199,17 @@ class NodeLife:
         node.make_directories()
         node.resource.last_boot_time = time_
         node.resource.node_agent_info = NodeAgentInfo(version=_AGENT_VERSION, last_update_time=time_)
-        task = node.pool.resource.start_task
+        task = self._pool.resource.start_task
         node.resource.start_task = task
         node.resource.start_task_info = None
         if task is None:
             self._enter_service()
         elif task.wait_for_success is False:
             self._enter_service()
-            await start_task.run(node, task)
+            await self._pool.context.execution.run_start_task(node, task)
         else:
             node.turn(NodeState.WAITING_FOR_START_TASK)
-            if await start_task.run(node, task):
+            if await self._pool.context.execution.run_start_task(node, task):
                 self._enter_service()
             else:
                 node.turn(NodeState.START_TASK_FAILED)
@@ -206,22 +225,22 @@ class NodeLife:
         finally:
             vacating.cancel()
             stopping.cancel()
-        self._node.pool.forget(self._node)
+        self._pool.forget(self._node)
 
     # -- within -----------------------------------------------------------------------------
 
     @property
     def _timings(self) -> Timings:
-        return self._node.pool.account.configuration.timings
+        return self._pool.configuration.timings
 
     def _enter_service(self) -> None:
         self._node.turn_ready()
         self._node.save()
-        self._node.pool.dispatcher.open(self._node)
+        self._pool.dispatcher.open(self._node)
 
     def _leave_service(self, state: NodeState) -> None:
         self._node.turn(state)
-        self._node.pool.dispatcher.close(self._node)
+        self._pool.dispatcher.close(self._node)
 
     def _require_scheduling(self, state: SchedulingState) -> None:
         if self._node.resource.scheduling_state is not state:
@@ -230,30 +249,29 @@ class NodeLife:
     def _stop_tasks(self, option: Deallocation) -> None:
         """End what runs, if the option says so."""
         if option is Deallocation.REQUEUE:
-            self._node.pool.dispatcher.vacate(self._node, None)
+            self._pool.dispatcher.vacate(self._node, None)
         elif option is Deallocation.TERMINATE:
-            self._node.pool.dispatcher.vacate(self._node, Ending.failed(ended_by_user()))
+            self._pool.dispatcher.vacate(self._node, TaskOutcome.failed(ended_by_user()))
 
     async def _vacate(self, option: Deallocation) -> None:
-        """Wait until nothing is left to wait for, by the option."""
+        """Wait until the node may go, by the option."""
         self._stop_tasks(option)
-        await self._node.pool.dispatcher.empty(self._node)
+        await self._pool.dispatcher.empty(self._node)
         if option is Deallocation.RETAINED_DATA:
-            while (left := self._retained_until() - time.time()) > 0:  # noqa: ASYNC110
+            while (left := self._pool.retained_until(self._node) - time.time()) > 0:  # noqa: ASYNC110
                 await asyncio.sleep(min(left, _LONGEST_LOOK))
-
-    def _retained_until(self) -> float:
-        """When the last file of a task that ran here may go, in seconds since 1970."""
-        latest = 0.0
-        for job in self._node.pool.account.jobs.values():
-            for task in job.tasks.values():
-                where, execution = task.resource.node_info, task.resource.execution_info
-                if where is None or where.node_id != self._node.resource.id or execution is None:
-                    continue
-                if task.is_completed and execution.end_time is not None:
-                    latest = max(latest, moment(execution.end_time).timestamp() + task.retention)
-        return latest
 
     def _wipe(self) -> None:
         self._node.users.clear()
-        self._node.remove_directories()
+        self._remove_directories()
+
+    def _remove_directories(self) -> None:
+        self._pool.context.execution.discard([self._node.root])
+
+
+class ManagedNode(Node):
+    """A node together with its life."""
+
+    def __init__(self, pool: ManagingPool, resource: NodeResource) -> None:
+        super().__init__(pool, resource)
+        self.life = NodeLife(self, pool)

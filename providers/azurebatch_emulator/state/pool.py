@@ -1,24 +1,18 @@
-"""One pool: what clients make of it, and its nodes."""
+"""One pool: what clients ask of it."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
 
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models import nodes as node_models
 from azurebatch_emulator.protocol.models import pools as models
-from azurebatch_emulator.state.node import Node
+from azurebatch_emulator.state.node_life import ManagedNode
+from azurebatch_emulator.state.pool_record import PoolAccount, PoolRecord
 from azurebatch_emulator.state.pool_scaling import PoolScaling
 from azurebatch_emulator.state.pool_size import PoolSize
 from azurebatch_emulator.state.touch import touch
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.execution.dispatcher import Dispatcher
-    from azurebatch_emulator.protocol.models.containers import ContainerConfiguration, ContainerRegistry
-    from azurebatch_emulator.state.account import Account
 
 Deallocation = models.NodeDeallocationOption
 _CHANGED_AT_ANY_TIME = {
@@ -32,55 +26,13 @@ _CHANGED_AT_ANY_TIME = {
 """All else can be changed only while the pool has no nodes."""
 
 
-class Pool:
+class Pool(PoolRecord):
     """A pool of the account."""
 
-    def __init__(self, account: Account, resource: models.Pool) -> None:
-        self.account = account
-        self.resource = resource
-        self.nodes: dict[str, Node] = {}
+    def __init__(self, account: PoolAccount, resource: models.Pool) -> None:
+        super().__init__(account, resource)
         self.size = PoolSize(self)
-        self.scaling = PoolScaling(self)
-
-    @property
-    def key(self) -> str:
-        """Its id as it is compared: case does not matter."""
-        return self.resource.id.lower()
-
-    @property
-    def directory(self) -> str:
-        """Where its nodes have their directories."""
-        return os.path.join(self.account.configuration.data, "nodes", self.key)
-
-    @property
-    def dispatcher(self) -> Dispatcher:
-        """What starts tasks on its nodes."""
-        return self.account.dispatcher(self.resource.id)
-
-    @property
-    def is_deleting(self) -> bool:
-        """Whether it is going away."""
-        return self.resource.state is models.PoolState.DELETING
-
-    @property
-    def runs_containers(self) -> bool:
-        """Whether its nodes are prepared for tasks in containers."""
-        return self._containers is not None
-
-    @property
-    def container_registries(self) -> Sequence[ContainerRegistry]:
-        """Where its nodes get images from."""
-        return (self._containers.container_registries if self._containers else None) or ()
-
-    def node(self, node_id: str) -> Node:
-        """One of its nodes.
-
-        :raises BatchServiceError: if there is none of that id.
-        """
-        try:
-            return self.nodes[node_id.lower()]
-        except KeyError:
-            raise BatchServiceError("NodeNotFound") from None
+        self.scaling = PoolScaling(self, self.size)
 
     def begin(self) -> None:
         """Start the life of a new pool."""
@@ -90,14 +42,14 @@ class Pool:
         self.size.begin(timeout=self.resource.resize_timeout)
 
     def resume(self, nodes: Iterable[node_models.Node]) -> None:
-        """Go on where the last service was stopped; what ran on the nodes has been put back."""
+        """Go on where the last service was stopped; what ran on the nodes has been requeued."""
         self.dispatcher.attach(self)
         for resource in nodes:
             resource.running_tasks_count = resource.running_task_slots_count = 0
-            node = Node(self, resource)
+            node = ManagedNode(self, resource)
             self.nodes[node.key] = node
         if self.is_deleting:
-            self.account.spawn(self._finish_deleting())
+            self.context.background.spawn(self._finish_deleting())
             return
         for node in self.nodes.values():
             if node.state is not node_models.NodeState.LEAVING_POOL:
@@ -106,14 +58,6 @@ class Pool:
         self.scaling.resume()
 
     # -- what clients ask of it --------------------------------------------------------------
-
-    def require_active(self) -> None:
-        """See that it is not going away.
-
-        :raises BatchServiceError: if it is.
-        """
-        if self.is_deleting:
-            raise BatchServiceError("PoolBeingDeleted")
 
     def change(self, **changes: object) -> None:
         """Set properties that a client has given.
@@ -127,7 +71,7 @@ class Pool:
             setattr(self.resource, name, value)
         models.fill_pool(self.resource)
         if not self.nodes:
-            self.dispatcher.attach(self)  # what it may do, and for whom, may be another thing now
+            self.dispatcher.attach(self)  # its scheduling policy may have changed
         touch(self.resource)
         self.save()
 
@@ -184,28 +128,12 @@ class Pool:
         self.resource.state_transition_time = self.resource.last_modified
         self.scaling.end()
         self.size.aim_at_nothing()
-        self.account.spawn(self._finish_deleting())
-
-    def save(self) -> None:
-        """Record the pool itself."""
-        self.account.ledger.save("pool", self.key, self.resource)
-
-    def forget(self, node: Node) -> None:
-        """A node is gone."""
-        self.dispatcher.remove(node)
-        del self.nodes[node.key]
-        self.account.ledger.remove("node", f"{self.key}/{node.key}")
-        node.remove_directories()
+        self.context.background.spawn(self._finish_deleting())
 
     # -- within -----------------------------------------------------------------------------
 
-    @property
-    def _containers(self) -> ContainerConfiguration | None:
-        machines = self.resource.virtual_machine_configuration
-        return machines.container_configuration if machines is not None else None
-
     async def _finish_deleting(self) -> None:
         await self.size.take_down()
-        await asyncio.sleep(self.account.configuration.timings.pool_delete)
+        await asyncio.sleep(self.configuration.timings.pool_delete)
         self.account.forget_pool(self)
-        self.account.machine.discard([self.directory])
+        self.context.execution.discard([self.directory])

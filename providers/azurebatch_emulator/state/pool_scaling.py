@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import time
 
 from azurebatch_emulator import autoscale
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models.common import normal, seconds
+from azurebatch_emulator.protocol.models.nodes import NodeState
+from azurebatch_emulator.protocol.models.pools import AutoScaleRun
+from azurebatch_emulator.state.pool_record import PoolRecord
+from azurebatch_emulator.state.pool_size import PoolSize
 from azurebatch_emulator.state.touch import touch
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.protocol.models.pools import AutoScaleRun
-    from azurebatch_emulator.state.pool import Pool
 
 _USUAL_INTERVAL = "PT15M"
 _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 5 * 60.0, 168 * 3600.0
@@ -21,8 +21,9 @@ _SHORTEST_INTERVAL, _LONGEST_INTERVAL = 5 * 60.0, 168 * 3600.0
 class PoolScaling:
     """Automatic scaling of one pool."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: PoolRecord, size: PoolSize) -> None:
         self._pool = pool
+        self._size = size
         self._samples = autoscale.Samples()
         self._going_on: list[asyncio.Task[None]] = []
 
@@ -33,7 +34,7 @@ class PoolScaling:
 
     def begin(self) -> None:
         """Size a new pool."""
-        self._pool.size.aim_at(*autoscale.targets(self._evaluate()))
+        self._size.aim_at(*autoscale.targets(self._evaluate()))
         self._go_on()
 
     def resume(self) -> None:
@@ -42,13 +43,13 @@ class PoolScaling:
             self._go_on()
 
     def enable(self, formula: str | None, interval: str | None) -> None:
-        """Let a formula decide; what is not given stays as it was.
+        """Have a formula decide; what is not given stays as it was.
 
-        :raises BatchServiceError: if there is no formula, or none that can be understood.
+        :raises BatchServiceError: if there is no formula, or it cannot be parsed.
         """
         resource = self._pool.resource
         if not self.is_enabled:
-            self._pool.size.require_steady()
+            self._size.require_steady()
         formula = formula or resource.auto_scale_formula
         interval = interval or resource.auto_scale_evaluation_interval or _USUAL_INTERVAL
         if formula is None:
@@ -71,18 +72,35 @@ class PoolScaling:
         resource.auto_scale_evaluation_interval = None
         resource.auto_scale_run = None
         self.end()
-        if not self._pool.size.is_steady:
-            self._pool.size.stop()
+        if not self._size.is_steady:
+            self._size.stop()
         self._pool.save()
 
     def evaluate(self, formula: str) -> AutoScaleRun:
-        """What a formula would say now.
+        """The result of a formula now; the pool stays as it is.
 
         :raises BatchServiceError: if the pool does not scale automatically.
         """
         if not self.is_enabled:
             raise BatchServiceError("OperationNotValidOnPool")
-        return autoscale.evaluate(formula, self._pool, self._samples)
+        return self._run(formula)
+
+    def sample(self) -> autoscale.Sample:
+        """The pool as it is now."""
+        pool, resource = self._pool, self._pool.resource
+        workload = pool.account.workload(pool.key)
+        return autoscale.Sample(
+            time=time.time(),
+            active_tasks=workload.active,
+            running_tasks=workload.running,
+            succeeded_tasks=workload.succeeded,
+            failed_tasks=workload.failed,
+            nodes=len(pool.nodes),
+            dedicated_nodes=resource.current_dedicated_nodes,
+            low_priority_nodes=resource.current_low_priority_nodes,
+            preempted_nodes=sum(node.state is NodeState.PREEMPTED for node in pool.nodes.values()),
+            task_slots_per_node=resource.task_slots_per_node or 1,
+        )
 
     def end(self) -> None:
         """Evaluate no more."""
@@ -94,12 +112,16 @@ class PoolScaling:
     def _evaluate(self) -> AutoScaleRun:
         """Evaluate the pool's formula and show how it went."""
         resource = self._pool.resource
-        run = autoscale.evaluate(resource.auto_scale_formula or "", self._pool, self._samples)
+        run = self._run(resource.auto_scale_formula or "")
         resource.auto_scale_run = run
         return run
 
+    def _run(self, formula: str) -> AutoScaleRun:
+        self._samples.add(self.sample())
+        return autoscale.evaluate(formula, self._size.targets, self._samples)
+
     def _scale(self) -> None:
-        run, size = self._evaluate(), self._pool.size
+        run, size = self._evaluate(), self._size
         if autoscale.targets(run) != size.targets and size.is_steady:
             size.aim_at(*autoscale.targets(run))
             size.begin(autoscale.deallocation_option(run))
@@ -107,8 +129,13 @@ class PoolScaling:
 
     def _go_on(self) -> None:
         self.end()
-        work = self._scale_from_time_to_time(), self._samples.keep(self._pool)
-        self._going_on = [self._pool.account.spawn(each) for each in work]
+        work = self._scale_from_time_to_time(), self._sample_from_time_to_time()
+        self._going_on = [self._pool.context.background.spawn(each) for each in work]
+
+    async def _sample_from_time_to_time(self) -> None:
+        while True:
+            self._samples.add(self.sample())
+            await asyncio.sleep(autoscale.PERIOD)
 
     async def _scale_from_time_to_time(self) -> None:
         while True:

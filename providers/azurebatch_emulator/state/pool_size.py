@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models import pools as models
 from azurebatch_emulator.protocol.models.common import normal, now
 from azurebatch_emulator.protocol.models.nodes import NodeState
-from azurebatch_emulator.state.node import Node, new_node
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.pool import Pool
+from azurebatch_emulator.state.node import new_node
+from azurebatch_emulator.state.node_life import ManagedNode
+from azurebatch_emulator.state.pool_record import PoolRecord
 
 Allocation = models.AllocationState
 Deallocation = models.NodeDeallocationOption
@@ -26,7 +24,7 @@ _NO_MORE = "The specified account has reached {kind} core quota"
 class PoolSize:
     """The size of one pool: what it is, what it should be, and the resize that makes them equal."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: PoolRecord) -> None:
         self._pool = pool
         self._resizing: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
@@ -51,14 +49,17 @@ class PoolSize:
             raise BatchServiceError("PoolBeingResized")
 
     def aim_at(self, dedicated: int | None, low_priority: int | None) -> None:
-        """Say what the size should be; what is not given stays."""
+        """Set the size that there should be; what is not given stays."""
         if dedicated is not None:
             self._pool.resource.target_dedicated_nodes = max(dedicated, 0)
         if low_priority is not None:
             self._pool.resource.target_low_priority_nodes = max(low_priority, 0)
 
     def begin(
-        self, option: Deallocation | None = None, leaving: Iterable[Node] = (), timeout: str | None = None
+        self,
+        option: Deallocation | None = None,
+        leaving: Iterable[ManagedNode] = (),
+        timeout: str | None = None,
     ) -> None:
         """Begin a resize.
 
@@ -71,7 +72,9 @@ class PoolSize:
         resource.resize_errors = None
         self._stopped.clear()
         self._allocate(Allocation.RESIZING)
-        self._resizing = self._pool.account.spawn(self._resize(option or Deallocation.REQUEUE, list(leaving)))
+        self._resizing = self._pool.context.background.spawn(
+            self._resize(option or Deallocation.REQUEUE, list(leaving))
+        )
 
     def stop(self) -> None:
         """Have the resize that is under way stop where it is."""
@@ -87,10 +90,10 @@ class PoolSize:
             self._stopped.set()
             for node in leaving:
                 node.life.resume()
-        self._resizing = self._pool.account.spawn(self._resize(Deallocation.REQUEUE, leaving))
+        self._resizing = self._pool.context.background.spawn(self._resize(Deallocation.REQUEUE, leaving))
 
     def aim_at_nothing(self) -> None:
-        """Say that the pool is to be taken down; a resize that is under way ends."""
+        """Set the size to nothing, since the pool is being deleted; a resize that is under way ends."""
         if self._resizing is not None:
             self._resizing.cancel()
         self.aim_at(0, 0)
@@ -104,8 +107,8 @@ class PoolSize:
 
     # -- within -----------------------------------------------------------------------------
 
-    async def _resize(self, option: Deallocation, leaving: list[Node]) -> None:
-        await asyncio.sleep(self._pool.account.configuration.timings.resize)
+    async def _resize(self, option: Deallocation, leaving: list[ManagedNode]) -> None:
+        await asyncio.sleep(self._pool.configuration.timings.resize)
         if not self._stopped.is_set():
             for dedicated, target in zip((True, False), self.targets):
                 staying = [node for node in self._nodes(dedicated) if node not in leaving]
@@ -116,24 +119,26 @@ class PoolSize:
         self._count()
         self._allocate(Allocation.STEADY)
 
-    async def _let_go(self, nodes: list[Node], option: Deallocation) -> None:
+    async def _let_go(self, nodes: list[ManagedNode], option: Deallocation) -> None:
         self._count()
         await asyncio.gather(*(node.life.leave(option, self._stopped) for node in nodes))
 
     def _grow(self, dedicated: bool, count: int) -> None:
         for _ in range(count):
-            node = Node(self._pool, new_node(self._pool, dedicated))
-            self._pool.nodes[node.key] = node
+            pool = self._pool
+            resource = new_node(pool.resource, dedicated, pool.account.next_address(), len(pool.nodes))
+            node = ManagedNode(pool, resource)
+            pool.nodes[node.key] = node
             node.save()
             node.life.begin()
 
     @staticmethod
-    def _surplus(nodes: list[Node], target: int) -> list[Node]:
-        """Those that go when there are too many: the ones that are of least use."""
+    def _surplus(nodes: list[ManagedNode], target: int) -> list[ManagedNode]:
+        """Those that go when there are too many: those that run least."""
         by_use = sorted(nodes, key=lambda node: (node.takes_tasks, node.resource.running_tasks_count or 0))
         return by_use[: max(len(nodes) - target, 0)]
 
-    def _nodes(self, dedicated: bool) -> list[Node]:
+    def _nodes(self, dedicated: bool) -> list[ManagedNode]:
         return [node for node in self._pool.nodes.values() if node.resource.is_dedicated is dedicated]
 
     def _missing(self) -> Iterable[models.ResizeError]:

@@ -5,13 +5,9 @@ from __future__ import annotations
 import asyncio
 import heapq
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
-from azurebatch_emulator.protocol.models.common import moment
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.account import Account
-    from azurebatch_emulator.state.task import Task
+from azurebatch_emulator.state.task import Task
 
 _LONGEST_SLEEP = 3600.0
 
@@ -22,14 +18,20 @@ class Retention:
     It remembers tasks by their names alone, so that deleted ones are not kept in memory by it.
     """
 
-    def __init__(self, account: Account) -> None:
-        self._account = account
+    def __init__(self, find: Callable[[str, str], Task | None], remove_files: Callable[[Task], None]) -> None:
+        """Nothing happens yet; see :meth:`enforce`.
+
+        :param find: the task of a job, by their keys, if it is still there.
+        :param remove_files: removes what a task has left on its nodes.
+        """
+        self._find = find
+        self._remove_files = remove_files
         self._due: list[tuple[float, str, str]] = []
         self._sooner = asyncio.Event()
 
     def note(self, task: Task) -> None:
         """A task has ended."""
-        due = _due(task)
+        due = task.retained_until
         if due is not None:
             heapq.heappush(self._due, (due, task.job.key, task.key))
             if self._due[0][0] == due:
@@ -47,13 +49,6 @@ class Retention:
                     pass  # something may be due by now
                 continue
             due, job_key, task_key = heapq.heappop(self._due)
-            job = self._account.jobs.get(job_key)
-            task = job.tasks.get(task_key) if job is not None else None
-            if job is not None and task is not None and _due(task) == due:  # else it ran again since
-                job.dispatcher.remove_files(task)
-
-
-def _due(task: Task) -> float | None:
-    """When a task's files are due; None if it has not ended."""
-    ended_at = task.resource.execution_info.end_time if task.resource.execution_info else None
-    return None if ended_at is None else moment(ended_at).timestamp() + task.retention
+            task = self._find(job_key, task_key)
+            if task is not None and task.retained_until == due:  # else it ran again since
+                self._remove_files(task)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models import jobs as job_models
@@ -14,12 +15,10 @@ from azurebatch_emulator.protocol.models import schedules as models
 from azurebatch_emulator.protocol.models.base import fields
 from azurebatch_emulator.protocol.models.common import moment, normal_time, now
 from azurebatch_emulator.state import job_pool
+from azurebatch_emulator.state.context import Context
 from azurebatch_emulator.state.job import Job
 from azurebatch_emulator.state.recurrence import Recurrence
 from azurebatch_emulator.state.touch import touch
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.account import Account
 
 State = models.JobScheduleState
 _REFUSALS = {
@@ -31,10 +30,32 @@ _LONGEST_SLEEP = 3600.0
 _log = logging.getLogger(__name__)
 
 
+class ScheduleAccount(job_pool.Pools, Protocol):
+    """The account, as a job schedule sees it."""
+
+    context: Context
+
+    @property
+    def jobs(self) -> Mapping[str, Job]:
+        """All jobs, by their keys."""
+
+    def url(self, path: str) -> str:
+        """Address of a resource."""
+
+    def next_job_number(self, schedule_key: str) -> int:
+        """Number of a schedule's next job."""
+
+    def create_job_of_schedule(self, schedule: JobSchedule, job_id: str) -> Job:
+        """Make the next job of a schedule."""
+
+    def forget_schedule(self, schedule: JobSchedule) -> None:
+        """A job schedule is gone."""
+
+
 class JobSchedule:
     """A job schedule of the account; at most one of its jobs is in progress."""
 
-    def __init__(self, account: Account, resource: models.JobSchedule) -> None:
+    def __init__(self, account: ScheduleAccount, resource: models.JobSchedule) -> None:
         self.account = account
         self.resource = resource
         self._served: datetime | None = None  # when it made its last job
@@ -47,7 +68,7 @@ class JobSchedule:
 
     @property
     def state(self) -> State:
-        """Where it stands."""
+        """Active, disabled, terminating, and so on."""
         return self.resource.state
 
     def jobs(self) -> list[Job]:
@@ -73,9 +94,9 @@ class JobSchedule:
         if self.state is State.ACTIVE:
             self._run()
         elif self.state is State.TERMINATING:
-            self.account.spawn(self._finish_terminating())
+            self.account.context.background.spawn(self._finish_terminating())
         elif self.state is State.DELETING:
-            self.account.spawn(self._finish_deleting())
+            self.account.context.background.spawn(self._finish_deleting())
 
     # -- what clients ask of it --------------------------------------------------------------
 
@@ -126,7 +147,7 @@ class JobSchedule:
         for job in self._jobs_in_progress():
             if job.state not in (job_models.JobState.TERMINATING, job_models.JobState.DELETING):
                 job.life.terminate("TerminateJobSchedule", force=force)
-        self.account.spawn(self._finish_terminating())
+        self.account.context.background.spawn(self._finish_terminating())
 
     def delete(self, *, force: bool = False) -> None:
         """End it and forget it, with its jobs.
@@ -137,11 +158,11 @@ class JobSchedule:
             raise BatchServiceError("JobScheduleBeingDeleted")
         self._stop()
         self._turn(State.DELETING)
-        self.account.spawn(self._finish_deleting(force))
+        self.account.context.background.spawn(self._finish_deleting(force))
 
     def save(self) -> None:
         """Record it."""
-        self.account.ledger.save("schedule", self.key, self.resource)
+        self.account.context.ledger.save("schedule", self.key, self.resource)
 
     # -- within -----------------------------------------------------------------------------
 
@@ -156,7 +177,7 @@ class JobSchedule:
         """Make jobs by the schedule as it is now."""
         self._stop()
         self._show_next_run(self._due())
-        self._running = self.account.spawn(self._make_jobs())
+        self._running = self.account.context.background.spawn(self._make_jobs())
 
     def _stop(self) -> None:
         if self._running is not None:

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from msgspec.structs import replace
 
-from azurebatch_emulator.execution.failures import TaskFailure
 from azurebatch_emulator.protocol.errors import BatchServiceError
+from azurebatch_emulator.protocol.models import jobs as job_models
 from azurebatch_emulator.protocol.models import tasks as models
-from azurebatch_emulator.protocol.models.common import FOREVER, NameValuePair, now, seconds
-from azurebatch_emulator.protocol.models.containers import ContainerInfo
-
-if TYPE_CHECKING:
-    from azurebatch_emulator.state.job import Job
+from azurebatch_emulator.protocol.models.common import FOREVER, moment, now, seconds
+from azurebatch_emulator.protocol.models.job_tasks import JobPreparationAndReleaseStatus
+from azurebatch_emulator.state.outcome import TaskOutcome
 
 
-@dataclass(frozen=True)
-class Ending:
-    """How a task came to its end."""
+class TaskJob(Protocol):
+    """The job of a task, as the task and what runs it see it."""
 
-    exit_code: int | None = None
-    failure: models.TaskFailureInfo | None = None
-    container: ContainerInfo | None = None
-
-    @classmethod
-    def failed(
-        cls, failure: TaskFailure, exit_code: int | None = None, container: ContainerInfo | None = None
-    ) -> Ending:
-        """An end with a failure, as the service tells it."""
-        return cls(exit_code, failure_info(failure), container)
+    resource: job_models.Job
 
     @property
-    def succeeded(self) -> bool:
-        """Whether that counts as a success."""
-        return self.failure is None
+    def key(self) -> str:
+        """Its id as it is compared."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether its tasks may start."""
+
+    @property
+    def priority(self) -> int:
+        """From -1000 to 1000; higher goes first."""
+
+    @property
+    def most_at_once(self) -> int | None:
+        """How many of its tasks may run at the same time; None for any number."""
+
+    def enqueue(self, task: Task) -> None:
+        """Have a task wait for its turn, if it may."""
+
+    def save_task(self, task: Task) -> None:
+        """Record a task."""
+
+    def note_turn(self, task: Task, before: models.TaskState) -> None:
+        """A task has changed its state."""
+
+    def note_end(self, task: Task) -> None:
+        """A task has ended, and its end is recorded."""
+
+    def note_running(self, number: int) -> None:
+        """The number of its tasks that occupy nodes has changed."""
+
+    def save_visit(self, node_key: str, status: JobPreparationAndReleaseStatus) -> None:
+        """Record how its preparation and release tasks went on a node."""
+
+    def forget_visit(self, node_key: str) -> None:
+        """Drop that record."""
 
 
 class Task:
@@ -43,11 +62,11 @@ class Task:
 
     __slots__ = ("dependencies_left", "job", "resource", "sequence", "subtasks")
 
-    def __init__(self, job: Job, resource: models.Task, sequence: int) -> None:
+    def __init__(self, job: TaskJob, resource: models.Task, sequence: int) -> None:
         self.job = job
         self.resource = resource
         self.sequence = sequence
-        """Its place among all tasks of the account: earlier ones go first."""
+        """Its place among all tasks of the account: lower ones go first."""
         self.dependencies_left = 0
         """Tasks that have to end before it may start."""
         self.subtasks: list[models.Subtask] | None = None
@@ -80,12 +99,12 @@ class Task:
 
     @property
     def is_completed(self) -> bool:
-        """Whether it has come to an end."""
+        """Whether it has ended."""
         return self.state is models.TaskState.COMPLETED
 
     @property
     def succeeded(self) -> bool:
-        """Whether it has come to a good end."""
+        """Whether it has ended with success."""
         return self._execution.result is models.TaskResult.SUCCESS
 
     @property
@@ -99,10 +118,16 @@ class Task:
         """Seconds for which its files are kept after its end."""
         return seconds(self._constraints.retention_time or FOREVER)
 
-    # -- what may happen to it ---------------------------------------------------------------
+    @property
+    def retained_until(self) -> float | None:
+        """When its files may go, in seconds since 1970; None if it has not ended."""
+        ended_at = self._execution.end_time
+        return None if ended_at is None else moment(ended_at).timestamp() + self.retention
+
+    # -- events ------------------------------------------------------------------------------
 
     def prepare(self, node: models.NodeInfo) -> None:
-        """It has been given a node, where its job gets ready first."""
+        """It has been given a node, where its job's preparation task comes first."""
         self.resource.node_info = node
         self._turn(models.TaskState.PREPARING)
 
@@ -112,9 +137,9 @@ class Task:
         self._record(start_time=now())
         self._turn(models.TaskState.RUNNING)
 
-    def may_retry(self, ending: Ending) -> bool:
-        """Whether another attempt is due: only an exit code of the task's own makes one."""
-        if ending.exit_code in (None, 0) or ending.failure is None or not _is_exit_code(ending.failure):
+    def may_retry(self, outcome: TaskOutcome) -> bool:
+        """Whether another attempt is due: only the task's own exit code causes one."""
+        if not outcome.has_bad_exit_code:
             return False
         most = self._constraints.max_task_retry_count or 0
         return most < 0 or self._execution.retry_count < most
@@ -138,19 +163,19 @@ class Task:
         )
 
     def requeue(self) -> None:
-        """Its node is lost to it: it waits again, which is no attempt of its own."""
+        """Its node is lost: it waits again, which does not count as a retry."""
         self._record(requeue_count=self._execution.requeue_count + 1, last_requeue_time=now())
         self.wait_again()
 
-    def complete(self, ending: Ending) -> None:
-        """It has ended, for good or ill."""
+    def complete(self, outcome: TaskOutcome) -> None:
+        """It has ended, with success or not."""
         result, time = models.TaskResult, now()
         self._record(
             end_time=time,
-            exit_code=ending.exit_code,
-            failure_info=ending.failure,
-            container_info=ending.container,
-            result=result.SUCCESS if ending.succeeded else result.FAILURE,
+            exit_code=outcome.exit_code,
+            failure_info=outcome.failure,
+            container_info=outcome.container,
+            result=result.SUCCESS if outcome.succeeded else result.FAILURE,
         )
         self._turn(models.TaskState.COMPLETED, time)
 
@@ -202,17 +227,3 @@ class Task:
 
     def _save(self) -> None:
         self.job.save_task(self)
-
-
-def failure_info(failure: TaskFailure) -> models.TaskFailureInfo:
-    """A failure as the service tells it."""
-    return models.TaskFailureInfo(
-        category=failure.category,
-        code=failure.code,
-        message=failure.message,
-        details=[NameValuePair(name=name, value=value) for name, value in failure.details.items()] or None,
-    )
-
-
-def _is_exit_code(failure: models.TaskFailureInfo) -> bool:
-    return failure.code == "FailureExitCode"

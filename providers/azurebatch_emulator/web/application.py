@@ -12,6 +12,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 from starlette.types import Receive, Scope, Send
 
+from azurebatch_emulator.execution.storage import Storage
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models import common
 from azurebatch_emulator.state.account import Account
@@ -39,25 +40,29 @@ _log = logging.getLogger(__name__)
 _FILES_OF_OPERATIONS = (account_operations, pools, nodes, jobs, schedules, tasks, files)
 
 
-def application(account: Account, faults: Faults | None) -> Router:
+def application(account: Account, storage: Storage, faults: Faults | None) -> Router:
     """The service as an ASGI application.
 
+    :param storage: what reaches the containers that clients name.
     :param faults: those that tests have ordered; None if none can be ordered.
     """
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in OPERATIONS:
         by_path.setdefault(operation.path, {})[operation.method] = operation
-    routes = [Route(path, _Endpoint(account, faults, methods)) for path, methods in by_path.items()]
+    routes = [Route(path, _Endpoint(account, storage, faults, methods)) for path, methods in by_path.items()]
     if faults is not None:
-        routes = [*faults.routes(account), *routes]
-    return Router(routes, redirect_slashes=False, default=_Endpoint(account, faults, {}))
+        routes = [*faults.routes(account, storage), *routes]
+    return Router(routes, redirect_slashes=False, default=_Endpoint(account, storage, faults, {}))
 
 
 class _Endpoint:
     """Answers the requests to one path, whatever their verb."""
 
-    def __init__(self, account: Account, faults: Faults | None, methods: dict[str, Operation]) -> None:
+    def __init__(
+        self, account: Account, storage: Storage, faults: Faults | None, methods: dict[str, Operation]
+    ) -> None:
         self._account = account
+        self._storage = storage
         self._faults = faults
         self._methods = methods
 
@@ -69,7 +74,7 @@ class _Endpoint:
         except BatchServiceError as error:
             answer = self._refusal(error, request, request_id)
         except ClientDisconnect:
-            return  # nobody would hear it
+            return  # there is no client left to answer
         except Exception:
             _log.exception("%s %s failed, request %s", request.method, scope["path"], request_id)
             answer = self._refusal(BatchServiceError("InternalError"), request, request_id)
@@ -93,6 +98,7 @@ class _Endpoint:
         operation = self._operation(request.method)
         call = Call(
             account=self._account,
+            storage=self._storage,
             endpoint=self._endpoint(request),
             method=request.method,
             path=raw_path.decode("latin-1"),
@@ -116,7 +122,7 @@ class _Endpoint:
 
     async def _carry_out(self, operation: Operation, call: Call) -> Answer:
         answer = await operation.answer(call)
-        recorded = self._account.ledger.flush()  # what a client is told outlives a crash
+        recorded = self._account.ledger.flush()  # what a client has seen outlives a crash
         if call.method in _CHANGING and not recorded:
             raise BatchServiceError("InternalError", "The change could not be recorded.")
         return answer
@@ -184,7 +190,7 @@ def _response(answer: Answer, asked: Mapping[str, str], request_id: str) -> Resp
 
 
 class _PlainResponse(Response):
-    """Adds no headers of its own, save a length where the service has one."""
+    """Adds no headers of its own, except a length where the service has one."""
 
     def init_headers(self, headers: object = None) -> None:
         self.raw_headers = []

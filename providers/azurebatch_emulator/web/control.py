@@ -1,8 +1,8 @@
 """Faults on demand: what tests order through the control endpoint, which is there only if enabled.
 
-``POST /control/faults`` orders a fault for the next requests that match; ``GET`` tells what is still
-ordered, ``DELETE`` takes it all back. ``POST /control/losenode`` and ``POST /control/expiresas`` act at
-once. Whoever can reach the endpoint may use it: it needs no signature.
+``POST /control/faults`` orders a fault for the next requests that match; ``GET`` lists what is still
+ordered, ``DELETE`` cancels all of it. ``POST /control/losenode`` and ``POST /control/expiresas`` act at
+once. Every client that reaches the endpoint may use it: it needs no signature.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from azurebatch_emulator.execution.storage import Storage
 from azurebatch_emulator.protocol.errors import ERRORS, BatchServiceError
 from azurebatch_emulator.protocol.models.common import encode
 from azurebatch_emulator.protocol.models.nodes import NodeState
@@ -105,14 +106,14 @@ class Faults:
         cut(request)
         return Answer(500)
 
-    def routes(self, account: Account) -> list[Route]:
+    def routes(self, account: Account, storage: Storage) -> list[Route]:
         """The control endpoint."""
 
         async def order(request: Request) -> Response:
             self._ordered.append(await _body(request, Fault))
             return Response(status_code=204)
 
-        async def tell(request: Request) -> Response:
+        async def show(request: Request) -> Response:
             return Response(encode(self._ordered), media_type="application/json")
 
         async def clear(request: Request) -> Response:
@@ -131,12 +132,12 @@ class Faults:
             return Response(encode({"nodeId": node.resource.id}), media_type="application/json")
 
         async def expire_sas(request: Request) -> Response:
-            account.machine.storage.expire((await _body(request, _ExpiredSas)).container)
+            storage.expire((await _body(request, _ExpiredSas)).container)
             return Response(status_code=204)
 
         return [
             Route("/control/faults", _plainly(order), methods=["POST"]),
-            Route("/control/faults", tell, methods=["GET"]),
+            Route("/control/faults", show, methods=["GET"]),
             Route("/control/faults", clear, methods=["DELETE"]),
             Route("/control/losenode", _plainly(lose_node), methods=["POST"]),
             Route("/control/expiresas", _plainly(expire_sas), methods=["POST"]),
@@ -174,7 +175,7 @@ async def _body(request: Request, kind: type[T]) -> T:
 
 
 def _plainly(endpoint: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """Tells what is wrong with an order."""
+    """Answers with what is wrong with an order."""
 
     async def answer(request: Request) -> Response:
         try:

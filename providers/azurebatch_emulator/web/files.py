@@ -52,7 +52,7 @@ class _Tree(NamedTuple):
         return path
 
     def status(self, name: str) -> os.stat_result:
-        """What the system tells of a file or directory.
+        """The status of a file or directory.
 
         :raises BatchServiceError: if there is none of that name, or it lies outside.
         """
@@ -213,7 +213,7 @@ def _download(call: Call, tree: _Tree) -> Answer:
     except BatchServiceError:
         file.close()
         raise
-    # a range is answered with 200, and nothing tells the length beforehand, as at the service
+    # a range is answered with 200, and without a length beforehand, as at the service
     return Answer(200, headers, _blocks(file, start, end))
 
 
@@ -259,10 +259,10 @@ def _delete(call: Call, tree: _Tree) -> Answer:
         return Answer(200)
     if os.listdir(path) and not call.flag("recursive"):
         raise BatchServiceError("OperationInvalidForCurrentState", "The directory is not empty.")
-    call.account.machine.discard([path])
+    call.account.context.execution.discard([path])
     return Answer(200)
 
 
 def _modified(status: os.stat_result) -> str:
-    """Tasks may set any time; what a calendar cannot tell becomes the nearest that it can."""
+    """Tasks may set any time; one beyond the calendar becomes the nearest within it."""
     return time_text(datetime.fromtimestamp(min(max(status.st_mtime, 0), _LAST_TIME), timezone.utc))

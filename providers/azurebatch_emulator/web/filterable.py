@@ -91,7 +91,7 @@ _EXIT_CODE = _property(_INTEGERS, "eq ne ge gt le lt")
 
 
 def _task_on_node(path: str, states: type[Word]) -> dict[str, Property]:
-    """What a start, preparation or release task tells of its run."""
+    """What a start, preparation or release task shows of its run."""
     return {
         f"{path}/state": _word(states, "eq"),
         f"{path}/startTime": _MOMENT,

@@ -19,7 +19,7 @@ _DEEPEST = 100  # levels of `and`, `or` and `not` within each other; far below w
 
 
 def compile_filter(text: str, kind: str) -> Filter:
-    """A function that tells whether a resource passes the filter; lists of some kinds have none.
+    """A function that returns whether a resource passes the filter; lists of some kinds have none.
 
     A comparison with a property that the resource does not have is false, whatever the operator.
 
@@ -46,7 +46,7 @@ def _compile(text: str, kind: str) -> Filter:
 
 
 class _Refused(Exception):
-    """A filter that is well formed but not allowed; tells why."""
+    """The error for a filter that is well formed but not allowed."""
 
 
 # The lexer is made for OData 4, where a time has no quotes and no word such as `DateTime` before it. It also

@@ -103,7 +103,7 @@ def terminate_job(call: Call) -> Answer:
 @operation("GET", "/jobs/{jobId}/taskcounts")
 def get_job_task_counts(call: Call) -> Answer:
     """GET jobs/{jobId}/taskcounts."""
-    return call.element(_job(call).counts.told(), "taskcountsresult")
+    return call.element(_job(call).counts.result(), "taskcountsresult")
 
 
 @operation("GET", "/jobs/{jobId}/jobpreparationandreleasetaskstatus")

@@ -11,7 +11,7 @@ from datetime import datetime, timezone
 
 from azure.storage.blob import ContainerClient
 
-from azurebatch_emulator.execution.storage import REMOTE_ERRORS, check_url
+from azurebatch_emulator.execution.storage import REMOTE_ERRORS, Storage, check_url
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models.common import moment, now
 from azurebatch_emulator.protocol.models.files import UploadLogs, UploadLogsResult
@@ -20,16 +20,15 @@ from azurebatch_emulator.state.node import Node
 _TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d")  # local time, as each message begins
 
 
-async def upload(node: Node, wanted: UploadLogs) -> UploadLogsResult:
+async def upload(node: Node, storage: Storage, wanted: UploadLogs) -> UploadLogsResult:
     """Upload the service's own log, which is what a node here has for a log.
 
     :raises BatchServiceError: if the container cannot be written.
     """
-    account = node.pool.account
-    log = os.path.join(account.configuration.data, "service.log")
+    log = os.path.join(node.pool.configuration.data, "service.log")
     directory = "/".join(
         (
-            f"{account.configuration.account}-{secrets.token_hex(8)}",
+            f"{node.pool.configuration.account}-{secrets.token_hex(8)}",
             node.pool.key,
             node.resource.id,
             str(uuid.uuid4()),
@@ -38,7 +37,7 @@ async def upload(node: Node, wanted: UploadLogs) -> UploadLogsResult:
     begins, ends = moment(wanted.start_time), moment(wanted.end_time or now())
     due = begins.timestamp() <= os.path.getmtime(log) and _first_message(log) <= ends
     if due:
-        storage, as_account = account.machine.storage, wanted.identity_reference is not None
+        as_account = wanted.identity_reference is not None
         try:
             check_url(wanted.container_url, "containerUrl")
             container = storage.container(wanted.container_url, as_account)

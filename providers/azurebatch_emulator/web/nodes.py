@@ -9,7 +9,7 @@ from azurebatch_emulator.protocol.models import nodes as models
 from azurebatch_emulator.protocol.models.files import UploadLogs
 from azurebatch_emulator.protocol.models.pools import NodeDeallocationOption
 from azurebatch_emulator.protocol.models.users import NodeUserAdd, NodeUserReplace
-from azurebatch_emulator.state.node import Node
+from azurebatch_emulator.state.node_life import ManagedNode
 from azurebatch_emulator.web import node_logs
 from azurebatch_emulator.web.lists import ENTITIES, in_order
 from azurebatch_emulator.web.operation import JSON, Answer, Call, operation
@@ -17,7 +17,7 @@ from azurebatch_emulator.web.operation import JSON, Answer, Call, operation
 _SSH_PORT = 22
 
 
-def _node(call: Call) -> Node:
+def _node(call: Call) -> ManagedNode:
     return call.account.pool(call.parameters["poolId"]).node(call.parameters["nodeId"])
 
 
@@ -25,14 +25,14 @@ def _node(call: Call) -> Node:
 def list_nodes(call: Call) -> Answer:
     """GET pools/{poolId}/nodes."""
     nodes = call.account.pool(call.parameters["poolId"]).nodes
-    items = ((key, node.told()) for key, node in in_order(nodes, call.query))
+    items = ((key, node.current()) for key, node in in_order(nodes, call.query))
     return call.page(items, "nodes")
 
 
 @operation("GET", "/pools/{poolId}/nodes/{nodeId}")
 def get_node(call: Call) -> Answer:
     """GET pools/{poolId}/nodes/{nodeId}."""
-    return call.element(_node(call).told(), "nodes")
+    return call.element(_node(call).current(), "nodes")
 
 
 @operation("POST", "/pools/{poolId}/nodes/{nodeId}/reboot")
@@ -99,7 +99,7 @@ async def upload_node_logs(call: Call) -> Answer:
     """POST nodes/{nodeId}/uploadbatchservicelogs."""
     node = _node(call)
     node.require_ready()
-    result = await node_logs.upload(node, call.body(UploadLogs))
+    result = await node_logs.upload(node, call.storage, call.body(UploadLogs))
     return call.element(result, f"{ENTITIES}UploadBatchServiceLogsResult")
 
 
@@ -145,7 +145,7 @@ def get_node_extension(call: Call) -> Answer:
     raise BatchServiceError("NodeExtensionNotFound")
 
 
-def _require_user(call: Call) -> Node:
+def _require_user(call: Call) -> ManagedNode:
     node = _node(call)
     node.require_ready()
     if call.parameters["userName"].lower() not in node.users:

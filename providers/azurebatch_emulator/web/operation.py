@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
+from azurebatch_emulator.execution.storage import Storage
 from azurebatch_emulator.protocol.errors import BatchServiceError
 from azurebatch_emulator.protocol.models.common import decode, encode, moment
 from azurebatch_emulator.state.account import Account
@@ -44,10 +45,12 @@ class Call:
     """One request, authenticated, its body read."""
 
     account: Account
+    storage: Storage
+    """What reaches the containers that clients name."""
     endpoint: str
-    """Address of the service as the client has it; what an answer tells of its own request begins with it.
+    """Address of the service as the client has it; addresses of an answer's own request begin with it.
 
-    Addresses of resources are the service's own, whoever asks.
+    Addresses of resources are the service's own for all clients.
     """
     method: str
     path: str
@@ -89,7 +92,7 @@ class Call:
             raise BatchServiceError("InvalidRequestBody", Reason=str(error)) from error
 
     def check(self, resource: Resource) -> None:
-        """Heed the conditional headers.
+        """Check the conditional headers.
 
         :raises BatchServiceError: if a condition is not met.
         """
@@ -109,7 +112,7 @@ class Call:
         return Answer(status, {"DataServiceId": self.url, **_stamps(resource)})
 
     def done(self, status: int = 200) -> Answer:
-        """It is done, and there is nothing to say about it."""
+        """It is done; the answer has no body."""
         return Answer(status, {"DataServiceId": self.url})
 
     def element(self, resource: msgspec.Struct, kind: str) -> Answer:
@@ -188,7 +191,7 @@ def _invalid(error: msgspec.ValidationError, content: bytes) -> BatchServiceErro
 
 
 def _property(content: bytes, name: str) -> str | None:
-    """The text of a property of a body; None if it cannot be told."""
+    """The text of a property of a body; None if it cannot be found."""
     try:
         found = msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError):  # what comes after the property is wrong, too

@@ -7,7 +7,6 @@ from azurebatch_emulator.protocol.models import common
 from azurebatch_emulator.protocol.models import tasks as models
 from azurebatch_emulator.state.job import Job
 from azurebatch_emulator.state.task import Task
-from azurebatch_emulator.state.touch import touch
 from azurebatch_emulator.web import checks
 from azurebatch_emulator.web.lists import in_order
 from azurebatch_emulator.web.operation import Answer, Call, operation
@@ -90,12 +89,7 @@ def get_task(call: Call) -> Answer:
 def replace_task(call: Call) -> Answer:
     """PUT jobs/{jobId}/tasks/{taskId}."""
     task, body = _task(call), call.body(models.TaskReplace)
-    if task.is_completed:
-        raise BatchServiceError("TaskCompleted")
-    task.resource.constraints = models.task_constraints(body.constraints)
-    touch(task.resource)
-    task.job.save_task(task)
-    task.job.dispatcher.heed_limit(task)
+    _job(call).limit_task(task, models.task_constraints(body.constraints))
     return call.changed(task.resource)
 
 
@@ -103,7 +97,7 @@ def replace_task(call: Call) -> Answer:
 def delete_task(call: Call) -> Answer:
     """DELETE jobs/{jobId}/tasks/{taskId}."""
     task = _task(call)
-    task.job.delete_task(task)
+    _job(call).delete_task(task)
     return Answer(200)
 
 
@@ -111,7 +105,7 @@ def delete_task(call: Call) -> Answer:
 def terminate_task(call: Call) -> Answer:
     """POST jobs/{jobId}/tasks/{taskId}/terminate."""
     task = _task(call)
-    task.job.terminate_task(task)
+    _job(call).terminate_task(task)
     return call.changed(task.resource, 204)
 
 
@@ -119,7 +113,7 @@ def terminate_task(call: Call) -> Answer:
 def reactivate_task(call: Call) -> Answer:
     """POST jobs/{jobId}/tasks/{taskId}/reactivate."""
     task = _task(call)
-    task.job.reactivate_task(task)
+    _job(call).reactivate_task(task)
     answer = call.changed(task.resource, 204)
     return Answer(204, {name: value for name, value in answer.headers.items() if name != "DataServiceId"})
 

@@ -1,3 +1,5 @@
+# mypy: ignore-errors
+# The old client is installed in an environment of its own, not beside the tests.
 """What azure-batch 14 sees of an emulator; run with the Python of an environment that has it.
 
     python old_client.py ENDPOINT ACCOUNT KEY

@@ -16,18 +16,23 @@ import httpx
 import pytest
 from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
 
-from azurebatch_emulator import Emulator
+from azurebatch_emulator import Emulator, Timings
 from tests.emulator.golden import account, files, jobs, nodes, pools, schedules, tasks
 from tests.emulator.golden.client import Client
 from tests.emulator.golden.comparison import Difference, compare
 from tests.emulator.golden.differences import ALLOWED
 from tests.emulator.golden.flows import Flow, Step
 from tests.emulator.golden.recorded import Answer
+from tests.support.emulator import EmulatorOptions
 
 FLOWS: list[Flow] = [
     flow for module in (account, pools, nodes, jobs, tasks, files, schedules) for flow in module.FLOWS
 ]
 DEADLINE = 60
+EMULATOR: EmulatorOptions = {
+    "timings": Timings(resize=1, node_start=1, job_terminate=1, job_delete=1, pool_delete=1)
+}
+"""An account that takes its time, as Azure does, so that all states can be seen."""
 
 
 @pytest.mark.parametrize("flow", FLOWS, ids=[flow.name for flow in FLOWS])
@@ -51,7 +56,7 @@ def test_recorded_flow_is_answered_as_by_azure(flow: Flow, emulator: Emulator) -
 
 
 def play(step: Step, client: Client, names: dict[str, str], refusable: str) -> list[Difference]:
-    """Send a request, wait for the state it waits for, and tell all that differs."""
+    """Send a request, wait for the state it waits for, and return all that differs."""
     response = send(step, client, names)
     deadline = time.monotonic() + DEADLINE
     while step.until is not None and at(response, step.until[0]) != filled(step.until[1], names):

@@ -317,7 +317,7 @@ class Subtasks(Model):
 
 
 class Mark(Model):
-    """That there is something to know of a task; what it is, the ledger tells by its kind."""
+    """A mark of a task in the ledger; its kind says what it means."""
 
 
 NEVER_RUN = TaskExecutionInfo(retry_count=0, requeue_count=0)
