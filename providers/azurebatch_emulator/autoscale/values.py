@@ -78,7 +78,7 @@ def double(value: Value) -> float:
 
 
 def require_nothing(arguments: Sequence[Value]) -> None:
-    """See that there are no arguments.
+    """Check that there are no arguments.
 
     :raises EvaluationError: if there are.
     """

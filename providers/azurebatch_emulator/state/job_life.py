@@ -72,7 +72,7 @@ class JobLife:
     def delete(self, *, force: bool = False) -> None:
         """End the job and forget it, with its tasks and their files.
 
-        :param force: without the simulated delay, and without time for its tasks to come to an end.
+        :param force: without the simulated delay, and without time for its tasks to end.
         """
         if self._job.state is State.DELETING:
             raise BatchServiceError("JobBeingDeleted")

@@ -50,7 +50,7 @@ def make(account: Pools, automatic: models.AutoPoolSpecification, owner: Owner) 
 
 
 def drop(account: Pools, pool_info: models.PoolInfo, owner: Owner, lifetime: Lifetime) -> None:
-    """Delete the automatic pool of what has come to its end, unless it is to be kept."""
+    """Delete the automatic pool of what has ended, unless it is to be kept."""
     automatic = pool_info.auto_pool_specification
     if automatic is None or automatic.keep_alive or automatic.pool_lifetime_option is not lifetime:
         return

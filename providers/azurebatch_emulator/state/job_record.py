@@ -117,7 +117,7 @@ class JobRecord(ABC):
             raise BatchServiceError("TaskNotFound") from None
 
     def require_open(self) -> None:
-        """See that it takes tasks and changes.
+        """Check that it takes tasks and changes.
 
         :raises BatchServiceError: if it has ended or is about to.
         """

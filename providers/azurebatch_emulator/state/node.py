@@ -160,7 +160,7 @@ class Node:
             self.turn(State.IDLE if self.is_schedulable else State.OFFLINE)
 
     def require(self, *states: State) -> None:
-        """See that it can do what is asked of it.
+        """Check that it can do what is asked of it.
 
         :raises BatchServiceError: if it is in none of the states in which it can.
         """
@@ -168,7 +168,7 @@ class Node:
             raise BatchServiceError(_REFUSALS.get(self.state, "NodeNotReady"))
 
     def require_ready(self) -> None:
-        """See that it is up.
+        """Check that it is up.
 
         :raises BatchServiceError: if it is starting, leaving or broken.
         """

@@ -106,7 +106,7 @@ class PoolRecord:
             raise BatchServiceError("NodeNotFound") from None
 
     def require_active(self) -> None:
-        """See that it is not going away.
+        """Check that it is not going away.
 
         :raises BatchServiceError: if it is.
         """

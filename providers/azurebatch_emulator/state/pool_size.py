@@ -41,7 +41,7 @@ class PoolSize:
         return self._pool.resource.allocation_state is Allocation.STEADY
 
     def require_steady(self) -> None:
-        """See that no resize is under way.
+        """Check that no resize is under way.
 
         :raises BatchServiceError: if one is.
         """
