@@ -73,7 +73,8 @@ test_in_container() { # version
     "$uv" pip install --quiet --target "$site" --python-version "$1" --python-platform linux \
         --constraint requirements.lock "$requirements" --group local-test
     run_tests docker run --rm --init --volume "$PWD:/src:ro" --volume "$site:/site:ro" --workdir /src \
-        --env PYTHONPATH=/site --env PYTHONDONTWRITEBYTECODE=1 "$image" python3
+        --env PYTHONPATH=/site --env PYTHONDONTWRITEBYTECODE=1 --env HYPOTHESIS_STORAGE_DIRECTORY=/tmp/hypothesis \
+        "$image" python3
 }
 
 has_docker() {
