@@ -13,7 +13,7 @@
         remotebatch-objects/                  stored once, named by their content
             functions/  files/  kernels/
     scratch/<n>/                              working directories; used again when left empty
-    scratch/kernel-<pid>/                     a warm kernel's own few files, while it lives
+    scratch/kernel-<pid>/                     a fork server's own few files, while it lives
     kept/<job>/<task>/                        working directories of failed tasks, for a look
 """
 

@@ -23,7 +23,7 @@ def agent_pid(env: SubmissionEnvironment) -> int:
     return env._client.provider.agent.call("status")["pid"]
 
 
-def warm_kernels(env: SubmissionEnvironment) -> list[psutil.Process]:
+def fork_servers(env: SubmissionEnvironment) -> list[psutil.Process]:
     return psutil.Process(agent_pid(env)).children()
 
 
@@ -133,7 +133,7 @@ def test_killed_kernel_leaves_no_task_behind(env: SubmissionEnvironment) -> None
 
     job = env.submit(sleep)
     pid = int(next(job.follow()))
-    for kernel in warm_kernels(env):
+    for kernel in fork_servers(env):
         kernel.kill()
     deadline = time.monotonic() + 20
     while psutil.pid_exists(pid):

@@ -177,13 +177,13 @@ def test_numpys_global_random_state_differs_in_each_task(env: SubmissionEnvironm
 def test_modules_the_function_names_are_imported_once_for_all(env: SubmissionEnvironment) -> None:
     import numpy as np
 
-    def imported_by_the_warm_kernel(_: int) -> bool:
+    def imported_by_the_fork_server(_: int) -> bool:
         import os
 
         with open(f"/proc/{os.getppid()}/maps") as maps:
             return "_multiarray_umath" in maps.read() and np.pi > 3
 
-    assert env.map_submit(imported_by_the_warm_kernel, range(4)).results(60) == [True] * 4
+    assert env.map_submit(imported_by_the_fork_server, range(4)).results(60) == [True] * 4
 
 
 def test_open_files_of_the_agent_are_not_the_tasks(env: SubmissionEnvironment) -> None:

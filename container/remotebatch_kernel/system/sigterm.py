@@ -1,4 +1,4 @@
-"""SIGTERM, by which a task is asked to end: user code gets to clean up, and its own forks end as any do."""
+"""SIGTERM, which asks a task to end: user code gets to clean up, and the task's own forks end by default."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ _ONLY = (signal.SIGTERM,)
 class Terminated(SystemExit):
     """Raised in the user's code by SIGTERM, so that its ``finally`` blocks run."""
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SystemExit, self.args  # no stored pickle names this module
+
 
 def heed() -> None:
     """Have SIGTERM raise :class:`Terminated` in this process's main thread."""
@@ -25,12 +28,12 @@ def heed() -> None:
 
 
 def hold_back() -> None:
-    """Let it wait."""
+    """Block it: one that arrives stays pending."""
     pthread_sigmask(signal.SIG_BLOCK, _ONLY)
 
 
 def let_through() -> None:
-    """Let it in, should one have been waiting."""
+    """Unblock it; one that is pending arrives now."""
     pthread_sigmask(signal.SIG_UNBLOCK, _ONLY)
 
 
@@ -43,8 +46,8 @@ def _ignore(signum: int, frame: Any) -> None:
     """Unlike SIG_IGN, a program that is executed does not inherit it."""
 
 
-# A task that forks, as multiprocessing does, ends its workers by SIGTERM. One that reaches a worker too
-# early would be lost in the interpreter's own after-fork code, and later it is nobody's clean-up.
+# A task that forks, as multiprocessing does, ends its processes by SIGTERM. One that arrives too early
+# would be lost in the interpreter's own after-fork code, and later it must not raise Terminated there.
 
 _held_before = threading.local()
 

@@ -29,11 +29,10 @@ from azurebatch_emulator.protocol.models.containers import (
 )
 from remotebatch.errors import ProviderError
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
-from remotebatch_execution.runners import Runner, TaskEnd, TaskSpec, containers
+from remotebatch_execution.runners import GRACE, Runner, TaskEnd, TaskSpec, containers
 from remotebatch_execution.runners.containers import ContainerRunner
 from remotebatch_execution.runners.processes import ProcessRunner
 from remotebatch_kernel.system.linux import LEFTOVER_MARK
-from remotebatch_local.engine.engine import GRACE
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _REMOVERS = 2

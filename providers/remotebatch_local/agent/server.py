@@ -179,7 +179,7 @@ class Agent:
 def _acquire_lock(store: Store) -> int | None:
     """Become the root's only agent; None if there is one that answers.
 
-    The lock is held by an agent and by its warm kernels: while a killed agent's kernels are still
+    The lock is held by an agent and by its fork servers: while a killed agent's kernels are still
     ending their tasks, this waits for them.
     """
     descriptor = os.open(store.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

@@ -21,7 +21,7 @@ from remotebatch.errors import JobNotFound, ProviderError
 from remotebatch.provider import Changes, Counts, JobListing, JobRecord, TaskRecord, UnreadableRecord
 from remotebatch.provider.task_ids import numbered_index
 from remotebatch.status import FailureType, JobStatus
-from remotebatch_execution.runners import Runner, TaskEnd
+from remotebatch_execution.runners import GRACE, Runner, TaskEnd
 from remotebatch_execution.scheduler import Demand, Scheduler
 from remotebatch_execution.working_directories import Scratch
 from remotebatch_local.agent.watchers import Watchers
@@ -35,8 +35,6 @@ _log = logging.getLogger(__name__)
 
 _NODE = "local"
 """The one node there is."""
-GRACE = 5.0
-"""Seconds between SIGTERM and SIGKILL."""
 MOST_REQUEUES = 3
 _FLUSH_DELAY, _FLUSH_RETRY = 0.05, 1.0
 _WORTH_RETRYING = frozenset(
@@ -326,7 +324,7 @@ class Engine:
         for run in list(self._runs.values()):
             if (
                 run.job is first
-                and run.runner.can_follow
+                and run.runner.can_prefetch
                 and run.follower is None
                 and run.ending is None
                 and not run.followed_in_vain
@@ -342,7 +340,7 @@ class Engine:
         follower = run.follower
         if follower is not None and not follower.recalled:
             follower.recalled = True
-            run.runner.recall(follower.key, run.key, partial(self._recalled, run, follower))
+            run.runner.revoke(follower.key, run.key, partial(self._recalled, run, follower))
 
     def _recalled(self, run: _Run, follower: _Run) -> None:
         run.follower = None

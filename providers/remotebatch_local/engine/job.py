@@ -13,7 +13,7 @@ from remotebatch.status import JobStatus
 from remotebatch_execution.scheduler import Demand
 
 _MANY_TASKS = 256
-"""From here on, a warm kernel that has loaded a job's function saves more than its start costs."""
+"""From here on, a fork server that has loaded a job's function saves more than its start costs."""
 
 
 class LocalJob:
@@ -51,7 +51,7 @@ class LocalJob:
 
     @property
     def worth_a_kernel(self) -> bool:
-        """Whether the job should have a warm kernel of its own, with its function loaded."""
+        """Whether the job should have a fork server of its own, with its function loaded."""
         return self.record.task_count >= _MANY_TASKS
 
     @property
