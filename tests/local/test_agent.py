@@ -84,7 +84,7 @@ def test_agent_of_another_version_makes_way(
     job = env.submit(lambda: 1)
     assert job.result(30) == 1
     first = env._client.provider.agent.call("status")["pid"]
-    monkeypatch.setattr("remotebatch_local.agent.wire.VERSION", "0.0.other")
+    monkeypatch.setattr("remotebatch_local.agent.wire.version", lambda: "0.0.other")
     root = env.properties["root"]
     newer = SubmissionEnvironment("Local", root=root)
     with pytest.raises(ProviderError, match="jobs are in progress"):

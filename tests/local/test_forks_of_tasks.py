@@ -1,4 +1,4 @@
-"""A task is a fork that was spared some of Python's own work: it must not notice, whatever it does next."""
+"""A task is a fork without some of Python's after-fork work: no task may notice, whatever it does."""
 
 from __future__ import annotations
 
@@ -208,9 +208,9 @@ def test_every_descriptor_closed(env: SubmissionEnvironment) -> None:
     assert env.map_submit(lambda _: close_all(), range(6)).results(30) == ["done"] * 6
 
 
-def test_warm_kernels_leave_no_files(env: SubmissionEnvironment, root: str) -> None:
+def test_fork_servers_leave_no_files(env: SubmissionEnvironment, root: str) -> None:
     def files() -> list[Path]:
-        return list(Path(root, "scratch").glob("kernel-*/*"))
+        return list(Path(root, "scratch").glob("fork-server-*/*"))
 
     assert env.submit(abs, -1).result(30) == 1
     assert files()

@@ -34,7 +34,7 @@ def status(target: Target, as_json: bool) -> None:
 
 
 @agent.command()
-@click.option("--force", is_flag=True, help="Even if jobs are in progress; the next agent begins them anew.")
+@click.option("--force", is_flag=True, help="Even if jobs are in progress; the next agent starts them again.")
 @json_option
 @pass_target
 def stop(target: Target, force: bool, as_json: bool) -> None:
