@@ -35,6 +35,7 @@ from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.settings import JobSettings, check
 from remotebatch_kernel.formats import inputs
 from remotebatch_local.agent.client import AgentClient, inherited_environment
+from remotebatch_local.pools import LocalPools
 from remotebatch_local.settings import LocalProperties, LocalSettings
 from remotebatch_local.store import Store
 
@@ -60,6 +61,11 @@ class LocalProvider(Provider):
     def properties(self) -> Mapping[str, Any]:
         """The environment's properties, the root always among them."""
         return {"root": self._store.root, "slots": self._given.slots, "gpus": self._given.gpus}
+
+    @property
+    def pools(self) -> LocalPools:
+        """The one pool, this machine."""
+        return LocalPools(self._agent)
 
     @property
     def agent(self) -> AgentClient:

@@ -20,7 +20,7 @@ from remotebatch import Command, FailureType, JobStatus, ProviderError, Submissi
 def containers(job_id: str) -> list[str]:
     with closing(docker.from_env()) as client:
         found = client.containers.list(
-            all=True, filters={"label": f"remotebatch.jobs.base={job_id}"}, ignore_removed=True
+            all=True, filters={"label": f"remotebatch.job={job_id}"}, ignore_removed=True
         )
         return [container.id for container in found]
 

@@ -10,9 +10,8 @@ from _signal import pthread_sigmask  # type: ignore[import-not-found]
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from remotebatch_kernel.formats import exit_codes
-
 _ONLY = (signal.SIGTERM,)
+_EXIT_CODE = 128 + signal.SIGTERM  # as exit_codes.TERMINATED
 
 
 class Terminated(SystemExit):
@@ -39,7 +38,7 @@ def let_through() -> None:
 
 def _terminate(signum: int, frame: Any) -> NoReturn:
     signal.signal(signal.SIGTERM, _ignore)  # once is enough: let the clean-up finish
-    raise Terminated(exit_codes.TERMINATED)
+    raise Terminated(_EXIT_CODE)
 
 
 def _ignore(signum: int, frame: Any) -> None:

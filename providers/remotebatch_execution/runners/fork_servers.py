@@ -116,6 +116,7 @@ class ForkServer(asyncio.Protocol):
             self._revocations.pop(key, None)
             asyncio.get_running_loop().call_soon(self._tasks.pop(key), TaskEnd(signal=number))
             if not self._tasks:
+                self.gone = True  # a task that is handed to it now would be lost with it
                 self._process.kill()  # it may be stuck in loading, and would keep others waiting
 
     def close(self) -> None:

@@ -17,11 +17,11 @@ from remotebatch_execution.scheduler import Demand
 from remotebatch_local.engine.job import LocalJob
 from remotebatch_local.engine.journal import Journal, JournalEntry
 from remotebatch_local.engine.outcome import StopRequest
-from remotebatch_local.engine.pool import LocalPool
 from remotebatch_local.engine.progress import Progress
 from remotebatch_local.engine.recovery import recover_job
 from remotebatch_local.engine.runs import Runs
 from remotebatch_local.engine.settlement import Settlement
+from remotebatch_local.engine.slots import Slots
 from remotebatch_local.engine.watchers import Watchers
 from remotebatch_local.store import Store
 
@@ -34,14 +34,14 @@ class Engine:
     ) -> None:
         self._store = store
         self._journal = journal
-        self._pool = LocalPool(capacity)
+        self._slots = Slots(capacity)
         self._epoch = uuid.uuid4().hex[:12]
         self._jobs: dict[str, LocalJob] = {}  # in the order of submission
         self.watchers = Watchers()
         self._progress = Progress(journal, self.watchers)
         self._settlement = Settlement(self._progress)
         self._runs = Runs(
-            self._jobs, store, self._pool, processes, containers, self._progress, self._settlement
+            self._jobs, store, self._slots, processes, containers, self._progress, self._settlement
         )
 
     # -- questions --------------------------------------------------------------------------
@@ -54,12 +54,12 @@ class Engine:
     @property
     def capacity(self) -> Demand:
         """Slots and GPUs of the pool."""
-        return self._pool.capacity
+        return self._slots.capacity
 
     @property
     def free(self) -> Demand:
         """Slots and GPUs that nothing occupies."""
-        return self._pool.free
+        return self._slots.free
 
     @property
     def unreadable(self) -> list[str]:
@@ -102,7 +102,7 @@ class Engine:
         if record.id in self._jobs:
             return
         job = LocalJob(record, self._journal.next_position, self._epoch)
-        self._pool.require_room(job.demand)
+        self._slots.require_room(job.demand)
         self._journal.add_job(record, job.position, job.counts)
         self._jobs[record.id] = job
         self._runs.queue(job)
@@ -120,7 +120,7 @@ class Engine:
     def retry(self, job_id: str, indices: Iterable[int] | None) -> None:
         """Give failed tasks another attempt."""
         job = self.job(job_id)
-        self._pool.require_room(job.demand)
+        self._slots.require_room(job.demand)
         for index in range(job.record.task_count) if indices is None else indices:
             task = job.task(index)
             if task.status is JobStatus.FAILED:
@@ -156,7 +156,7 @@ class Engine:
                 f"the pool under {self._store.root} has {now.slots} slots and {now.gpus} GPUs and jobs in "
                 f"progress; leave out slots= and gpus= to share it as it is, or give a root= of your own"
             )
-        self._pool.resize(wanted)
+        self._slots.resize(wanted)
 
     # -- life -------------------------------------------------------------------------------
 

@@ -19,9 +19,9 @@ from remotebatch_execution.runners import GRACE, Runner, TaskEnd
 from remotebatch_execution.working_directories import Scratch
 from remotebatch_local.engine.job import LocalJob
 from remotebatch_local.engine.outcome import StopRequest, classify
-from remotebatch_local.engine.pool import LocalPool
 from remotebatch_local.engine.progress import Progress
 from remotebatch_local.engine.settlement import Settlement
+from remotebatch_local.engine.slots import Slots
 from remotebatch_local.engine.specification import specify
 from remotebatch_local.settings import settings_of
 from remotebatch_local.store import Store
@@ -59,7 +59,7 @@ class Runs:
         self,
         jobs: Mapping[str, LocalJob],
         store: Store,
-        pool: LocalPool,
+        slots: Slots,
         processes: Runner,
         containers: Runner,
         progress: Progress,
@@ -67,7 +67,7 @@ class Runs:
     ) -> None:
         self._jobs = jobs
         self._store = store
-        self._pool = pool
+        self._slots = slots
         self._processes, self._containers = processes, containers
         self._progress, self._settlement = progress, settlement
         self._scratch = Scratch(store.scratch)
@@ -86,7 +86,7 @@ class Runs:
     def queue(self, job: LocalJob) -> None:
         """Start the waiting tasks of a job, if it has any, when its turn comes."""
         if job.has_waiting:
-            self._pool.queue(job)
+            self._slots.queue(job)
             for run in self._runs.values():
                 if run.prefetched and job.rank < run.prefetched.job.rank:
                     self._revoke(run)  # it would start before those that come first
@@ -126,14 +126,14 @@ class Runs:
         self._dispatching = False
         if self._closing:
             return
-        while (key := self._pool.next()) is not None:
+        while (key := self._slots.next()) is not None:
             job = self._jobs.get(key)
             index = job.next_waiting() if job else None
             if job is None or index is None:
-                self._pool.unqueue(key)
+                self._slots.unqueue(key)
             else:
                 run = self._prepare(job, index)
-                self._pool.take_slots(job.demand)
+                self._slots.take_slots(job.demand)
                 self._begin(run)
                 self._launch(run, after=None)
         self._prefetch()
@@ -152,7 +152,7 @@ class Runs:
             self._launch(run.prefetched, after=run.key)
 
     def _lacking_prefetched(self) -> Iterator[tuple[Run, LocalJob]]:
-        first = self._jobs.get(self._pool.next(ignoring_room=True) or "")
+        first = self._jobs.get(self._slots.next(ignoring_room=True) or "")
         if first is None or not first.worth_a_fork_server or first.demand.gpus:
             return
         for run in list(self._runs.values()):
@@ -166,7 +166,7 @@ class Runs:
                 yield run, first
 
     def _prepare(self, job: LocalJob, index: int) -> Run:
-        gpus = self._pool.take_gpus(job.demand.gpus)
+        gpus = self._slots.take_gpus(job.demand.gpus)
         runner = self._containers if settings_of(job.record).container_image else self._processes
         self._next_key += 1
         return Run(self._next_key, job, index, gpus, runner)
@@ -260,11 +260,11 @@ class Runs:
         for timer in run.timers:
             timer.cancel()
         del self._runs[job.record.id, run.index]
-        self._pool.give_back_gpus(run.gpus)
+        self._slots.give_back_gpus(run.gpus)
         if run.prefetched is not None and not end.lost:
             self._begin_prefetched(run.prefetched)
         else:
-            self._pool.give_back_slots(job.demand)
+            self._slots.give_back_slots(job.demand)
         self._dispatch()  # before the book-keeping, so that no slot stands idle during it
         if end.lost and run.stop is None:
             self._tidy(run, keep=False)

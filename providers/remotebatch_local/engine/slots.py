@@ -10,8 +10,8 @@ _NODE = "local"
 """The one node there is."""
 
 
-class LocalPool:
-    """A pool of one node, with a queue of jobs."""
+class Slots:
+    """The slots and GPUs of one node, and a queue of jobs."""
 
     def __init__(self, capacity: Demand) -> None:
         self._scheduler = Scheduler[str, str]()
