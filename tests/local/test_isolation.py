@@ -198,7 +198,7 @@ def test_open_files_of_the_agent_are_not_the_tasks(env: SubmissionEnvironment) -
 
 
 def test_a_closure_that_holds_an_open_file_is_not_shared(env: SubmissionEnvironment, tmp_path: Path) -> None:
-    """A function whose loading opens a file is loaded anew in each task, not once for all."""
+    """A function whose loading opens a file is loaded in each task again, not once for all."""
     (tmp_path / "numbers").write_text("".join(f"{number}\n" for number in range(1000)))
 
     class Reader:
