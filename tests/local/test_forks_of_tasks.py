@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from remotebatch import JobStatus, SubmissionEnvironment
+from tests.support.local import agent_of
 
 
 def test_a_task_that_forks_beside_its_threads(env: SubmissionEnvironment) -> None:
@@ -39,10 +40,12 @@ def test_a_lock_of_logging_that_a_thread_holds_does_not_hold_up_a_fork(env: Subm
 
         handler = logging.StreamHandler()
         logging.getLogger().addHandler(handler)
+        assert handler.lock is not None
+        lock = handler.lock
         held, stop = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with handler.lock:
+            with lock:
                 held.set()
                 stop.wait()
 
@@ -214,5 +217,5 @@ def test_fork_servers_leave_no_files(env: SubmissionEnvironment, root: str) -> N
 
     assert env.submit(abs, -1).result(30) == 1
     assert files()
-    env._client.provider.agent.stop()
+    agent_of(env).stop()
     assert not files()

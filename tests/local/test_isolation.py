@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -64,7 +65,9 @@ def test_abort_of_an_array_leaves_no_process(env: SubmissionEnvironment) -> None
     array.abort().wait(30)
     assert marked(marker) == []
     assert array.counts.failed == 6
-    assert all("aborted by remotebatch on behalf of" in reason for reason in array.child_status_reasons)
+    assert all(
+        "aborted by remotebatch on behalf of" in (reason or "") for reason in array.child_status_reasons
+    )
     assert {child.failure_type for child in array} == {FailureType.ABORTED}
 
 
@@ -156,7 +159,8 @@ def test_nothing_is_shared_between_tasks(env: SubmissionEnvironment) -> None:
         import os
         import random
 
-        count = builtins.count = getattr(builtins, "count", 0) + 1
+        count = getattr(builtins, "count", 0) + 1
+        setattr(builtins, "count", count)  # noqa: B010
         seen = os.environ.get("LEFT_BEHIND")
         os.environ["LEFT_BEHIND"] = "yes"
         os.umask(0o777)
@@ -206,7 +210,7 @@ def test_a_closure_that_holds_an_open_file_is_not_shared(env: SubmissionEnvironm
             self.path = path
             self.file = open(path)  # noqa: SIM115
 
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[Any, ...]:
             return type(self), (self.path,)
 
     reader = Reader(str(tmp_path / "numbers"))

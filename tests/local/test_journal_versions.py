@@ -18,6 +18,7 @@ import pytest
 from remotebatch import FailureType, JobStatus, SubmissionEnvironment
 from remotebatch.provider import UnreadableRecord
 from tests.conftest import stop_agent
+from tests.support.local import array_job, single_job
 
 
 def rewrite(root: str, job_id: str, change: Callable[[dict[str, Any]], dict[str, Any] | bytes]) -> bytes:
@@ -69,11 +70,11 @@ def test_finished_jobs_of_version_1(env: SubmissionEnvironment, root: str) -> No
         rewrite(root, job_id, as_version_1)
     again = SubmissionEnvironment("Local", root=root)
     assert [job.id for job in again.jobs()] == [bad.id, good.id]
-    assert again.job(good.id).results(30) == [1, 2]
+    assert array_job(again, good.id).results(30) == [1, 2]
     with pytest.raises(Particular) as caught:
-        again.job(bad.id).result(30)
+        single_job(again, bad.id).result(30)
     assert caught.value.detail == "in detail"
-    assert again.job(bad.id).failure_type is FailureType.USER_EXCEPTION
+    assert single_job(again, bad.id).failure_type is FailureType.USER_EXCEPTION
 
 
 def test_unfinished_job_of_version_1_is_run_by_its_own_kernel(
@@ -96,7 +97,7 @@ def test_unfinished_job_of_version_1_is_run_by_its_own_kernel(
     make_older_kernel(kernel, kernel.with_name("older"))
     rewrite(root, array.id, lambda record: as_version_1(record) | {"kernel": "older"})
     (tmp_path / "go").touch()
-    again = SubmissionEnvironment("Local", root=root).job(array.id)
+    again = array_job(SubmissionEnvironment("Local", root=root), array.id)
     assert again.results(60) == [(number, "older", "data") for number in range(4)]
 
 
@@ -161,7 +162,7 @@ def test_a_record_that_cannot_be_read(
         assert len(warned) == 1
         assert good.id in [job.id for job in listed]
         assert unreadable.id not in [job.id for job in listed]
-        assert again.job(good.id).result(30) == 1
+        assert single_job(again, good.id).result(30) == 1
         with pytest.raises(UnreadableRecord, match=unreadable.id) as caught:
             again.job(unreadable.id)
         assert any(word in str(caught.value) for word in words.split("|"))
