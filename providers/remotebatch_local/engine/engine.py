@@ -49,7 +49,7 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Whether a task runs or waits."""
-        return bool(self._runs) or not all(job.finished for job in self._jobs.values())
+        return self._runs.busy or not all(job.finished for job in self._jobs.values())
 
     @property
     def capacity(self) -> Demand:

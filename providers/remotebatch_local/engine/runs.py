@@ -75,7 +75,8 @@ class Runs:
         self._next_key = 0
         self._dispatching = self._closing = False
 
-    def __bool__(self) -> bool:
+    @property
+    def busy(self) -> bool:
         """Whether any task runs."""
         return bool(self._runs)
 

@@ -67,6 +67,7 @@ class Settlement:
             attempts=task.attempts,
             requeues=task.requeues,
             ended_at=time.time(),
+            role=task.role,
         )
         self._progress.update(job, aborted)
 
@@ -78,7 +79,9 @@ class Settlement:
     def requeue(self, job: LocalJob, task: TaskRecord, why: str) -> None:
         """What ran a task went away; that is no attempt of the task's, up to a limit."""
         if task.requeues < MOST_REQUEUES:
-            again = TaskRecord(task.index, attempts=task.attempts, requeues=task.requeues + 1, reason=why)
+            again = TaskRecord(
+                task.index, attempts=task.attempts, requeues=task.requeues + 1, reason=why, role=task.role
+            )
             self._progress.update(job, again)
             job.wait_again(task.index)
         else:
@@ -91,6 +94,7 @@ class Settlement:
             attempts=task.attempts + 1,
             requeues=task.requeues,
             reason=f"attempt {task.attempts} failed: {task.failure_type}: {task.reason}",
+            role=task.role,
         )
         self._progress.update(job, again)
         job.wait_again(task.index)
