@@ -1,7 +1,7 @@
 """Entry point of the kernel.
 
 ``kernel.pyz run CALL`` evaluates one task; ``kernel.pyz serve FD SCRATCH FUNCTION
-[MODULE…]`` is a warm kernel.
+[MODULE…]`` is a fork server.
 Without arguments it evaluates the task of the Azure Batch node that it runs on.
 
 This file is parsed by whatever Python an image happens to have, so it stays within the syntax of
@@ -30,9 +30,9 @@ def main(arguments):  # type: ignore[no-untyped-def]
 
         prepare_process()
         return run_call(Call.from_json(arguments[1]))
-    from remotebatch_kernel.system import fork_handlers as forks
+    from remotebatch_kernel.system import fork_handlers
 
-    forks.lighten()
+    fork_handlers.lighten()
     from remotebatch_kernel.fork_server.server import serve
 
     return serve(int(arguments[1]), arguments[2], arguments[3], arguments[4:])

@@ -1,4 +1,8 @@
-"""Carry a user's exception across processes with its type, arguments and attributes."""
+"""Carry a user's exception across processes with its type, arguments and attributes.
+
+The path ``remotebatch_kernel.exceptions.rebuild`` stands in stored results, so neither the module nor the
+function may be moved or renamed, and its parameters stay as they are.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +14,7 @@ from remotebatch_kernel import pickling
 
 
 def rebuild(cls: type[BaseException], args: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
-    """Make the exception anew without calling ``__init__``, whose signature may not fit ``args``."""
+    """Make the exception without calling ``__init__``, whose signature may not fit ``args``."""
     exception = cls.__new__(cls, *args)
     exception.args = args
     exception.__dict__.update(state)

@@ -1,8 +1,11 @@
 """Stand-ins, on the node, for the user's own modules, which travel by value and are not installed.
 
-A packed function brings what it uses of its author's modules. Here those pieces get a home under
+The path ``remotebatch_kernel.modules.get_module`` stands in stored function and inputs objects, so neither
+the module nor the function may be moved or renamed.
+
+A packed function brings what it uses of its author's modules. Here those pieces get a place under
 their own module's name, so that ``import helpers`` inside the function finds them, and an exception
-or a dataclass of ``helpers`` is pickled by that name when it goes home: the client, which has the
+or a dataclass of ``helpers`` is pickled by that name in the result: the client, which has the
 real module, gets its own class back.
 """
 

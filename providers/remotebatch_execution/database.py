@@ -1,4 +1,4 @@
-"""SQLite as the journal and the ledger use it: many small writes, safe from the death of a process."""
+"""SQLite with settings for many small writes that survive the death of the process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from remotebatch.errors import ProviderError
 
 
 def open_database(path: str, schema: str, version: int, what: str, otherwise: str) -> sqlite3.Connection:
-    """Open a database, which is made if need be.
+    """Open a database; create it if it does not exist.
 
     :param schema: statements that make its tables where they are missing.
     :param version: of the schema.
@@ -35,7 +35,7 @@ def open_database(path: str, schema: str, version: int, what: str, otherwise: st
 
 @contextmanager
 def transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """All that is executed meanwhile takes effect, or nothing of it."""
+    """A transaction: all statements within it take effect, or none."""
     database.execute("BEGIN")
     try:
         yield

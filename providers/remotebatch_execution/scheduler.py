@@ -1,4 +1,4 @@
-"""Who is next, and on which node: task slots, priorities, first come first served.
+"""Which job's task starts next, and on which nodes: task slots, priorities, order of submission.
 
 Pure bookkeeping: no clocks, no processes.
 """
@@ -40,10 +40,11 @@ class Fill(Enum):
 
 
 class Scheduler(Generic[Key, Node]):
-    """Hands out nodes' slots to those who have tasks waiting.
+    """Hands out the slots of nodes to keys (jobs, usually) that have tasks waiting.
 
-    Higher priority first; within a priority, in the order of submission. One whose tasks do not fit
-    just now holds up nobody: the next one whose tasks do goes ahead.
+    Higher priority first; within a priority, in the order of submission. A key whose tasks do not fit just
+    now does not delay others: the next one whose tasks do fit goes ahead. A task that needs several nodes
+    gets all of them at once or none.
     """
 
     def __init__(self, fill: Fill = Fill.PACK) -> None:
@@ -62,7 +63,7 @@ class Scheduler(Generic[Key, Node]):
         self._capacity[node] = self._free[node] = capacity
 
     def remove_node(self, node: Node) -> None:
-        """A node is gone, with what ran there."""
+        """A node has gone, with what ran there."""
         self._capacity.pop(node, None)
         self._free.pop(node, None)
         self._closed.discard(node)
@@ -91,29 +92,29 @@ class Scheduler(Generic[Key, Node]):
         """What nothing occupies on a node."""
         return self._free[node]
 
-    # -- who waits --------------------------------------------------------------------------
+    # -- waiting keys --------------------------------------------------------------------------
 
     def wait(self, key: Key, demand: Demand, priority: float, order: int) -> None:
-        """Somebody has tasks waiting. Repeating it changes nothing."""
+        """A key has tasks waiting. Repeating it changes nothing."""
         if key not in self._listed:
             entry = (-priority, order, key)
             self._listed[key] = entry
             heapq.heappush(self._waiting.setdefault(demand, []), entry)
 
     def done_waiting(self, key: Key) -> None:
-        """Somebody has no tasks waiting any more."""
+        """A key has no more tasks waiting."""
         self._listed.pop(key, None)  # what is left in a heap is passed over when it comes first
 
     def next(self, ignoring_room: bool = False) -> Key | None:
-        """Whose task should start now, or None; its slots are not yet taken.
+        """The key whose task should start now, or None; its slots are not yet taken.
 
-        :param ignoring_room: who would be first if there were room for any.
+        :param ignoring_room: the key that would be first if there were room for any task.
         """
         heads = [entry for demand, entry in self._firsts().items() if ignoring_room or self._has_room(demand)]
         return min(heads)[2] if heads else None
 
     def in_turn(self) -> list[Key]:
-        """Who comes first among those that need the same, in their order; room or not."""
+        """Of each demand, the key that comes first; in their order, whether there is room or not."""
         return [key for _, _, key in sorted(self._firsts().values())]
 
     # -- room -------------------------------------------------------------------------------
@@ -142,7 +143,7 @@ class Scheduler(Generic[Key, Node]):
                 self._free[node] = Demand(free.slots + demand.slots, free.gpus + demand.gpus)
 
     def _firsts(self) -> dict[Demand, tuple[float, int, Key]]:
-        """By size of task, who comes first."""
+        """By demand, the entry that comes first."""
         for demand, heap in list(self._waiting.items()):
             while heap and self._listed.get(heap[0][2]) is not heap[0]:
                 heapq.heappop(heap)

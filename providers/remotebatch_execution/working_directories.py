@@ -1,4 +1,4 @@
-"""Working directories of tasks. One that a task leaves as it found it is used again for the next."""
+"""Working directories of tasks. One that a task leaves unchanged is used again."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Scratch:
         self._trash: SimpleQueue[str | None] = SimpleQueue()
         self._remover = threading.Thread(target=self._remove_trash, name="scratch-remover", daemon=True)
         self._remover.start()
-        for entry in os.listdir(root):  # of an agent before this one
+        for entry in os.listdir(root):  # of an earlier process
             self.remove(f"{root}/{entry}")
 
     def take(self) -> str:
@@ -83,7 +83,7 @@ def _modes(directory: str) -> list[int]:
 
 def _has_entries(directory: str) -> bool:
     if os.path.islink(directory):
-        return False  # a task put it there; what it points to is not the task's output
+        return False  # made by a task; what it points to is not the task's output
     try:
         with os.scandir(directory) as entries:
             return any(True for _ in entries)

@@ -1,9 +1,9 @@
-"""The embedded default provider: jobs run on this machine, in processes or containers, under a small agent.
+"""The default provider: jobs run on this machine, in processes or containers, under a small agent.
 
-Layers, from the client inwards: ``provider`` (what the library calls) → ``client`` and ``wire`` (the
-socket) → ``agent`` (the background process) → ``engine`` (jobs and their tasks), which stands on
-``scheduler`` (who is next), ``runners`` (processes and containers), ``journal`` (what survives) and
-``store`` (where files lie).
+Layers, from the client inwards: ``provider`` (what the library calls) → ``agent`` (the background process,
+the protocol of its socket, and the client's side of it) → ``engine`` (jobs and their tasks, and the journal
+that keeps them) → ``store`` (where files lie) and ``settings``. The engine's scheduler, runners and working
+directories are those of ``remotebatch_execution``.
 """
 
 from remotebatch_local.provider import LocalProvider

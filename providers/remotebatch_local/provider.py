@@ -1,6 +1,6 @@
 """The Local provider: what the library calls.
 
-Files are read straight from the store, the rest is the agent's.
+Files are read directly from the store; everything else is asked of the agent.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from remotebatch.settings import JobSettings
 from remotebatch.validation import check
 from remotebatch_kernel.formats import inputs
 from remotebatch_local.agent.client import AgentClient, inherited_environment
+from remotebatch_local.pools import LocalPools
 from remotebatch_local.settings import LocalProperties, LocalSettings
 from remotebatch_local.store import Store
 
@@ -63,12 +64,17 @@ class LocalProvider(Provider):
         return {"root": self._store.root, "slots": self._given.slots, "gpus": self._given.gpus}
 
     @property
+    def pools(self) -> LocalPools:
+        """The one pool, this machine."""
+        return LocalPools(self._agent)
+
+    @property
     def agent(self) -> AgentClient:
-        """For the command line, which looks at the agent itself."""
+        """The agent, for the command line."""
         return self._agent
 
     def check(self, settings: JobSettings) -> None:
-        """Refuse an image that cannot be had; what does not fit the pool is refused by the agent."""
+        """Refuse an image that is not available; the agent refuses what does not fit the pool."""
         assert isinstance(settings, LocalSettings)
         if settings.container_image is not None:
             from remotebatch_execution.runners.containers import require_image  # docker is slow to import
@@ -176,18 +182,18 @@ class LocalProvider(Provider):
         self._agent.call_apart("delete", job=job.id)
 
     def close(self) -> None:
-        """Give up the connections; the agent and its jobs go on."""
+        """Close the connections; the agent and its jobs go on."""
         self._agent.close()
 
     def _store_submission(self, submission: Submission) -> JobRecord:
         store, function = self._store, submission.function
-        store.put("kernels", kernel_digest(), kernel_archive)
+        store.objects.put("kernels", kernel_digest(), kernel_archive)
         if function is not None:
-            store.put("functions", function.digest, lambda: function.data)
+            store.objects.put("functions", function.digest, lambda: function.data)
         record = record_of(
             submission,
             submission.id,
-            store.put_file,
+            lambda source: store.objects.put_file("files", source),
             base_environment=inherited_environment(),
             python=sys.executable,
             preload=function.preload if function else [],

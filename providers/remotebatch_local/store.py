@@ -12,37 +12,36 @@
             <task>/$TaskOutput/…              what the task wrote under ./JobOutput/
         remotebatch-objects/                  stored once, named by their content
             functions/  files/  kernels/
-    scratch/<n>/                              working directories; used again when left empty
-    scratch/kernel-<pid>/                     a warm kernel's own few files, while it lives
-    kept/<job>/<task>/                        working directories of failed tasks, for a look
+    scratch/<n>/                              working directories of running tasks
+    scratch/fork-server-<pid>/                a fork server's own few files, while it lives
+    kept/<job>/<task>/                        working directories of failed tasks
 """
 
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO
 
 from remotebatch.errors import ProviderError
 from remotebatch.provider import JobRecord
 from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.storage.conventions import container_name, task_output_path
+from remotebatch.storage.filesystem import FilesystemStore
 
 _LONGEST_SOCKET_PATH = 100  # Linux takes 107 bytes
 
 
 class Store:
-    """Paths under a root, and the writing of what is named by content."""
+    """Paths under a root. ``objects`` holds functions, files and kernels."""
 
     def __init__(self, root: str) -> None:
         self.root = os.path.realpath(root)
         self.blobs = f"{self.root}/blobs"
-        self.objects = f"{self.blobs}/remotebatch-objects"
+        self.objects = FilesystemStore(f"{self.blobs}/remotebatch-objects")
         self.journal = f"{self.root}/journal.sqlite"
         self.lock = f"{self.root}/agent.lock"
         self.agent_log = f"{self.root}/agent.log"
@@ -55,8 +54,7 @@ class Store:
             return
         try:
             os.makedirs(self.root, mode=0o700, exist_ok=True)
-            for kind in ("functions", "files", "kernels"):
-                os.makedirs(f"{self.objects}/{kind}", exist_ok=True)
+            self.objects.prepare(("functions", "files", "kernels"))
             for directory in (self.scratch, self.kept):
                 os.makedirs(directory, exist_ok=True)
         except OSError as error:
@@ -75,7 +73,7 @@ class Store:
         os.makedirs(directory, mode=0o700, exist_ok=True)
         found = os.stat(directory)
         if found.st_uid != os.getuid() or found.st_mode & 0o077:
-            raise ProviderError(f"{directory} belongs to somebody else; choose a shorter root=")
+            raise ProviderError(f"{directory} belongs to another user; choose a shorter root=")
         return f"{directory}/agent.sock"
 
     # -- a job's files ----------------------------------------------------------------------
@@ -111,36 +109,14 @@ class Store:
 
     def kept_directory(self, job: JobRecord, index: int) -> str:
         """Where a failed task's working directory is kept."""
-        return f"{self.kept}/{job.id}/{numbered_task_id(job, index)}"
+        return f"{self.kept_directories(job)}/{numbered_task_id(job, index)}"
 
-    # -- what is named by content -----------------------------------------------------------
-
-    def object_path(self, kind: str, digest: str) -> str:
-        """Path of an object; ``kind`` is functions, files or kernels."""
-        return f"{self.objects}/{kind}/{digest}"
-
-    def put(self, kind: str, digest: str, make: Callable[[], bytes]) -> str:
-        """Store bytes under their digest, once; ``make`` is asked for them if they are not there."""
-        path = self.object_path(kind, digest)
-        if not os.path.exists(path):
-            data = make()
-            _write_new(path, lambda file: file.write(data))
-        return path
-
-    def put_file(self, source: Path | bytes) -> str:
-        """Store a file's content, however large, and return its digest."""
-        with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(1 << 20):
-                digest.update(block)
-            path = self.object_path("files", digest.hexdigest())
-            if not os.path.exists(path):
-                file.seek(0)
-                _write_new(path, lambda copy: shutil.copyfileobj(file, copy, 1 << 20))
-        return digest.hexdigest()
+    def kept_directories(self, job: JobRecord) -> str:
+        """Where the working directories of a job's failed tasks are kept."""
+        return f"{self.kept}/{job.id}"
 
     def write_inputs(self, job: JobRecord, write: Callable[[IO[bytes]], object]) -> None:
-        """Make a job's container and its inputs object; nobody reads there until the job is submitted."""
+        """Make a job's container and its inputs object. They are not read before the job is submitted."""
         try:
             for directory in (self.container(job), self.results(job), os.path.dirname(self.inputs(job))):
                 os.mkdir(directory)
@@ -148,16 +124,4 @@ class Store:
                 write(file)
         except BaseException:
             shutil.rmtree(self.container(job), ignore_errors=True)
-            raise
-
-
-def _write_new(path: str, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file that is either whole or absent."""
-    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path), delete=False) as file:
-        try:
-            write(file)
-            file.flush()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
             raise

@@ -49,7 +49,7 @@ def cli(root: str) -> CommandLine:
 
 
 @pytest.fixture
-def half_failed(env: SubmissionEnvironment) -> ArrayJob[Any]:
+def half_failed(env: SubmissionEnvironment) -> ArrayJob[int]:
     """An array of six children that has completed, of which the odd three failed."""
     return env.map_submit(_refuse_odd, range(6)).wait()
 

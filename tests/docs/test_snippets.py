@@ -142,11 +142,11 @@ def test_settings_are_all_described(heading: str, kind: Any, base: Any) -> None:
 
 
 def test_retried_failures_are_named_as_they_are() -> None:
-    from remotebatch_local.engine.engine import _WORTH_RETRYING
+    from remotebatch_local.engine.settlement import WORTH_RETRYING
 
     text = (ROOT / "docs/pages/settings.md").read_text()
     (sentence,) = re.findall(r"`max_retries` applies to these failures: (.*?)\.", text, re.DOTALL)
-    assert set(re.findall(r"[A-Z]\w+", sentence)) == {str(failure) for failure in _WORTH_RETRYING}
+    assert set(re.findall(r"[A-Z]\w+", sentence)) == {str(failure) for failure in WORTH_RETRYING}
 
 
 def test_failures_are_all_described() -> None:

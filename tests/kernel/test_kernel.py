@@ -7,26 +7,32 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import remotebatch_kernel
 from remotebatch.jobs import evaluation
+from remotebatch.jobs.evaluation import Evaluation
 from remotebatch.packing.functions import pack_function
 from remotebatch.packing.inputs import pack_inputs
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
 from remotebatch_kernel.formats import envelope, exit_codes
 
+Run = Callable[..., tuple["subprocess.CompletedProcess[str]", Evaluation | None]]
 SOURCES = sorted(Path(remotebatch_kernel.__file__).parent.rglob("*.py"))
 
 
 @pytest.fixture
-def run(tmp_path: Path):
+def run(tmp_path: Path) -> Run:
     """Evaluate one call with the archive, in a Python that sees nothing else of this project."""
 
-    def evaluate(function, *args, header=None, **environment):
+    def evaluate(
+        function: Callable[..., Any], *args: Any, header: dict[str, Any] | None = None
+    ) -> tuple[subprocess.CompletedProcess[str], Evaluation | None]:
         packed = pack_function(function, None, True)
         data = packed.data
         if header:
@@ -49,7 +55,7 @@ def run(tmp_path: Path):
             capture_output=True,
             text=True,
             cwd=tmp_path,
-            env={"PATH": os.environ["PATH"], **environment},
+            env={"PATH": os.environ["PATH"]},
         )
         result = tmp_path / "result"
         return completed, evaluation.unpack(result.read_bytes()) if result.is_file() else None
@@ -57,21 +63,23 @@ def run(tmp_path: Path):
     return evaluate
 
 
-def test_stands_alone(run) -> None:
+def test_stands_alone(run: Run) -> None:
     completed, result = run(lambda x: x + 1, 41)
+    assert result is not None
     assert (completed.returncode, completed.stderr, result.result) == (0, "", 42)
 
 
-def test_refuses_another_python_before_it_unpickles_anything(run) -> None:
+def test_refuses_another_python_before_it_unpickles_anything(run: Run) -> None:
     completed, result = run(lambda: print("ran"), header={"python": [3, 2, 0]})
     assert completed.returncode == exit_codes.VERSION_MISMATCH
+    assert result is not None
     assert str(result.failure_type) == "VersionMismatch"
     assert "Python 3.2" in result.message
     assert "Python {}.{}".format(*sys.version_info) in result.message
     assert "ran" not in completed.stdout
 
 
-def test_result_that_cannot_be_stored(run, tmp_path: Path) -> None:
+def test_result_that_cannot_be_stored(run: Run, tmp_path: Path) -> None:
     def block(path: str) -> None:
         import os
 

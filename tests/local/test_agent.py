@@ -17,6 +17,7 @@ import remotebatch_local.agent.server
 from remotebatch import ProviderError, ProviderUnavailable, SubmissionEnvironment
 from remotebatch_local.store import Store
 from tests.conftest import stop_agent
+from tests.support.local import agent_of, agent_pid, single_job
 
 
 def test_only_its_user_can_reach_it(env: SubmissionEnvironment, root: str) -> None:
@@ -74,7 +75,7 @@ def test_idle_agent_ends_itself(root: str) -> None:
     job = env.submit(__import__("time").sleep, 1.5)
     job.result(30)
     assert agent.wait(30) == 0
-    assert env.job(job.id).result(30) is None  # another was started for the asking
+    assert single_job(env, job.id).result(30) is None  # another was started for the asking
     assert remotebatch_local.agent.server.IDLE_SECONDS >= 60
 
 
@@ -83,13 +84,13 @@ def test_agent_of_another_version_makes_way(
 ) -> None:
     job = env.submit(lambda: 1)
     assert job.result(30) == 1
-    first = env._client.provider.agent.call("status")["pid"]
-    monkeypatch.setattr("remotebatch_local.agent.wire.VERSION", "0.0.other")
+    first = agent_pid(env)
+    monkeypatch.setattr("remotebatch_local.agent.wire.version", lambda: "0.0.other")
     root = env.properties["root"]
     newer = SubmissionEnvironment("Local", root=root)
     with pytest.raises(ProviderError, match="jobs are in progress"):
         _busy(env, newer)
-    env._client.provider.agent.call("status")
+    agent_of(env).call("status")
     assert psutil.pid_exists(first)
 
 
@@ -103,7 +104,7 @@ def _busy(env: SubmissionEnvironment, newer: SubmissionEnvironment) -> None:
 
 def test_garbage_on_the_socket_does_not_end_it(env: SubmissionEnvironment, root: str) -> None:
     env.submit(int).result(30)
-    pid = env._client.provider.agent.call("status")["pid"]
+    pid = agent_pid(env)
     for garbage in (b"\0\0\0\5hello", b"\xff" * 64, b"\0\0\0\1\xc0", b"GET / HTTP/1.1\r\n\r\n"):
         with socket.socket(socket.AF_UNIX) as connection:
             connection.connect(Store(root).socket)
@@ -112,10 +113,10 @@ def test_garbage_on_the_socket_does_not_end_it(env: SubmissionEnvironment, root:
             while connection.recv(4096):
                 pass
     with pytest.raises(ProviderError, match="knows no operation 'dance'"):
-        env._client.provider.agent.call("dance")
+        agent_of(env).call("dance")
     with pytest.raises(ProviderError, match="failed at 'abort'"):
-        env._client.provider.agent.call("abort", nonsense=1)
-    assert env._client.provider.agent.call("status")["pid"] == pid
+        agent_of(env).call("abort", nonsense=1)
+    assert agent_pid(env) == pid
 
 
 def test_client_survives_a_fork(env: SubmissionEnvironment) -> None:

@@ -15,6 +15,7 @@ import docker
 import pytest
 
 from remotebatch import Command, FailureType, JobStatus, ProviderError, SubmissionEnvironment
+from tests.support.local import agent_pid
 
 pytestmark = pytest.mark.docker
 
@@ -22,16 +23,16 @@ pytestmark = pytest.mark.docker
 def containers(job_id: str) -> list[str]:
     with closing(docker.from_env()) as client:
         found = client.containers.list(
-            all=True, filters={"label": f"remotebatch.jobs.base={job_id}"}, ignore_removed=True
+            all=True, filters={"label": f"remotebatch.job={job_id}"}, ignore_removed=True
         )
-        return [container.id for container in found]
+        return [container.id for container in found if container.id is not None]
 
 
 def test_another_minor_version_is_refused_by_name(env: SubmissionEnvironment, other_image: str) -> None:
     job = env.options(container_image=other_image).submit(lambda: print("ran")).wait(60)
     assert job.failure_type is FailureType.VERSION_MISMATCH
     ours, theirs = "{}.{}".format(*sys.version_info), other_image.rpartition(":")[2]
-    assert f"packed by Python {ours}, but here runs Python {theirs}" in job.status_reason
+    assert f"packed by Python {ours}, but here runs Python {theirs}" in (job.status_reason or "")
     assert (job.exit_code, job.log()) == (90, "")
 
 
@@ -67,7 +68,7 @@ def test_abort_leaves_no_container(env: SubmissionEnvironment, matching_image: s
     assert containers(array.id)
     array.abort().wait(60)
     assert containers(array.id) == []
-    assert all("on behalf of" in reason for reason in array.child_status_reasons)
+    assert all("on behalf of" in (reason or "") for reason in array.child_status_reasons)
 
 
 def test_abort_while_the_container_is_being_made(env: SubmissionEnvironment, matching_image: str) -> None:
@@ -87,7 +88,7 @@ def test_too_little_memory_is_told_apart(env: SubmissionEnvironment, matching_im
     limited = env.options(container_image=matching_image, memory_limit=64 << 20)
     job = limited.submit(hoard).wait(60)
     assert job.failure_type is FailureType.OUT_OF_MEMORY
-    assert "more than 67108864 bytes" in job.status_reason
+    assert "more than 67108864 bytes" in (job.status_reason or "")
 
 
 def test_agent_killed_while_containers_run(env: SubmissionEnvironment, matching_image: str) -> None:
@@ -95,7 +96,7 @@ def test_agent_killed_while_containers_run(env: SubmissionEnvironment, matching_
     while not containers(job.id):
         time.sleep(0.05)
     first = set(containers(job.id))
-    os.kill(env._client.provider.agent.call("status")["pid"], 9)
+    os.kill(agent_pid(env), 9)
     job.result(60)
     assert job.status is JobStatus.SUCCEEDED
     assert job.requeues == 1
@@ -114,7 +115,7 @@ def test_image_without_python(env: SubmissionEnvironment) -> None:
         )
     job = env.options(container_image="remotebatch-test/empty").submit(int).wait(60)
     assert job.failure_type is FailureType.SETUP_FAILED
-    assert "has no python3" in job.status_reason
+    assert "has no python3" in (job.status_reason or "")
     command = env.options(container_image="remotebatch-test/empty").submit(Command(["ls"])).wait(60)
     assert (command.exit_code, command.failure_type) == (127, FailureType.NON_ZERO_EXIT)
 
@@ -124,7 +125,7 @@ def test_gpus_become_a_device_request(root: str, matching_image: str) -> None:
     env = SubmissionEnvironment("Local", root=root, slots=1, gpus=1)
     job = env.options(container_image=matching_image, gpu_count=1).submit(int).wait(60)
     assert job.failure_type is FailureType.SETUP_FAILED
-    assert "could not select device driver" in job.status_reason
+    assert "could not select device driver" in (job.status_reason or "")
     assert json.dumps(job.settings["gpu_count"]) == "1"
 
 

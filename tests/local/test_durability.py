@@ -17,14 +17,11 @@ import pytest
 
 from remotebatch import FailureType, JobFailed, JobStatus, ProviderError, SubmissionEnvironment
 from tests.conftest import stop_agent
+from tests.support.local import agent_of, agent_pid, array_job, single_job
 
 
-def agent_pid(env: SubmissionEnvironment) -> int:
-    return env._client.provider.agent.call("status")["pid"]
-
-
-def warm_kernels(env: SubmissionEnvironment) -> list[psutil.Process]:
-    return psutil.Process(agent_pid(env)).children()
+def fork_servers(env: SubmissionEnvironment) -> list[psutil.Process]:
+    return list(psutil.Process(agent_pid(env)).children())
 
 
 def script(root: str, body: str) -> str:
@@ -39,7 +36,7 @@ def test_jobs_outlive_a_client_that_exits_at_once(env: SubmissionEnvironment, ro
     output = subprocess.run(
         [sys.executable, "-c", script(root, body)], check=True, capture_output=True, text=True
     )
-    assert env.job(output.stdout.strip()).result(30) == "done"
+    assert single_job(env, output.stdout.strip()).result(30) == "done"
 
 
 def test_jobs_outlive_a_client_that_is_killed(env: SubmissionEnvironment, root: str) -> None:
@@ -51,7 +48,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
     completed = subprocess.run([sys.executable, "-c", script(root, body)], capture_output=True, text=True)
     assert completed.returncode == -signal.SIGKILL
-    assert env.job(completed.stdout.strip()).results(60) == list(range(40))
+    assert array_job(env, completed.stdout.strip()).results(60) == list(range(40))
 
 
 @pytest.mark.parametrize("with_kernels", [False, True], ids=["agent", "agent and kernels"])
@@ -76,7 +73,7 @@ def test_agent_killed_in_the_middle_of_an_array(
         victims = victims[0].children() + victims
     for process in victims:
         process.kill()
-    again = SubmissionEnvironment("Local", root=root).job(array.id)
+    again = array_job(SubmissionEnvironment("Local", root=root), array.id)
     again.wait(60)
     for child in again:
         assert child.status is JobStatus.SUCCEEDED or child.status_reason
@@ -119,7 +116,7 @@ def test_a_task_that_takes_its_kernel_down_ends_as_lost(env: SubmissionEnvironme
 
     job = env.submit(kill_the_parent).wait(60)
     assert job.failure_type is FailureType.NODE_LOST
-    assert "lost 4 times" in job.status_reason
+    assert "lost 4 times" in (job.status_reason or "")
     assert env.submit(lambda: "others go on").result(30) == "others go on"
 
 
@@ -133,7 +130,7 @@ def test_killed_kernel_leaves_no_task_behind(env: SubmissionEnvironment) -> None
 
     job = env.submit(sleep)
     pid = int(next(job.follow()))
-    for kernel in warm_kernels(env):
+    for kernel in fork_servers(env):
         kernel.kill()
     deadline = time.monotonic() + 20
     while psutil.pid_exists(pid):
@@ -148,10 +145,10 @@ def test_agent_that_ends_leaves_nothing_and_loses_nothing(env: SubmissionEnviron
     while job.status is not JobStatus.RUNNING:
         time.sleep(0.01)
     with pytest.raises(ProviderError, match="jobs are in progress"):
-        env._client.provider.agent.stop()
-    assert env._client.provider.agent.stop(force=True)
+        agent_of(env).stop()
+    assert agent_of(env).stop(force=True)
     assert not [p for p in psutil.process_iter() if _environment(p).get("MARKER") == marker]
-    again = SubmissionEnvironment("Local", root=root).job(job.id)
+    again = single_job(SubmissionEnvironment("Local", root=root), job.id)
     assert again.in_progress
     again.abort().wait(30)
     assert again.requeues == 1
@@ -159,7 +156,7 @@ def test_agent_that_ends_leaves_nothing_and_loses_nothing(env: SubmissionEnviron
 
 def _environment(process: psutil.Process) -> dict[str, str]:
     try:
-        return process.environ()
+        return dict(process.environ())
     except psutil.Error:
         return {}
 
@@ -168,9 +165,9 @@ def test_finished_jobs_are_there_after_a_restart(env: SubmissionEnvironment, roo
     array = env.map_submit(lambda x: 1 // x, [1, 0])
     array.wait(30)
     stop_agent(root)
-    again = env.job(array.id)
+    again = array_job(env, array.id)
     assert [str(status) for status in again.child_statuses] == ["Succeeded", "Failed"]
-    assert "ZeroDivisionError" in again[1].status_reason
+    assert "ZeroDivisionError" in (again[1].status_reason or "")
     again.retry().wait(30)
     assert [child.attempts for child in again] == [1, 2]
 
@@ -184,12 +181,12 @@ def test_damaged_result_is_told_from_a_failed_job(env: SubmissionEnvironment, ro
         result.write_bytes(damaged)
         attached = env.job(job.id)
         with pytest.raises(JobFailed, match="ResultUnavailable: the stored result is damaged") as caught:
-            SubmissionEnvironment("Local", root=root).job(job.id).result()
+            single_job(SubmissionEnvironment("Local", root=root), job.id).result()
         assert caught.value.failure_type is FailureType.RESULT_UNAVAILABLE
         assert attached.status is JobStatus.SUCCEEDED
     result.unlink()
     with pytest.raises(JobFailed, match="its result is not stored"):
-        SubmissionEnvironment("Local", root=root).job(job.id).result()
+        single_job(SubmissionEnvironment("Local", root=root), job.id).result()
 
 
 @pytest.fixture
@@ -216,7 +213,7 @@ def test_full_disk_is_a_clear_failure_and_the_agent_lives(small_disk: str) -> No
     env = SubmissionEnvironment("Local", root=small_disk, slots=2)
     job = env.submit(lambda: b"x" * (20 << 20)).wait(30)
     assert job.failure_type is FailureType.RESULT_UNAVAILABLE
-    assert "full disk" in job.status_reason
+    assert "full disk" in (job.status_reason or "")
     assert "No space left on device" in job.error_log()
     with pytest.raises(ProviderError, match=r"cannot be stored under .*: .*No space left"):
         env.submit(len, b"x" * (20 << 20))

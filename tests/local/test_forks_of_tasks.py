@@ -1,4 +1,4 @@
-"""A task is a fork that was spared some of Python's own work: it must not notice, whatever it does next."""
+"""A task is a fork without some of Python's after-fork work: no task may notice, whatever it does."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from remotebatch import JobStatus, SubmissionEnvironment
+from tests.support.local import agent_of
 
 
 def test_a_task_that_forks_beside_its_threads(env: SubmissionEnvironment) -> None:
@@ -39,10 +40,12 @@ def test_a_lock_of_logging_that_a_thread_holds_does_not_hold_up_a_fork(env: Subm
 
         handler = logging.StreamHandler()
         logging.getLogger().addHandler(handler)
+        assert handler.lock is not None
+        lock = handler.lock
         held, stop = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with handler.lock:
+            with lock:
                 held.set()
                 stop.wait()
 
@@ -208,11 +211,11 @@ def test_every_descriptor_closed(env: SubmissionEnvironment) -> None:
     assert env.map_submit(lambda _: close_all(), range(6)).results(30) == ["done"] * 6
 
 
-def test_warm_kernels_leave_no_files(env: SubmissionEnvironment, root: str) -> None:
+def test_fork_servers_leave_no_files(env: SubmissionEnvironment, root: str) -> None:
     def files() -> list[Path]:
-        return list(Path(root, "scratch").glob("kernel-*/*"))
+        return list(Path(root, "scratch").glob("fork-server-*/*"))
 
     assert env.submit(abs, -1).result(30) == 1
     assert files()
-    env._client.provider.agent.stop()
+    agent_of(env).stop()
     assert not files()

@@ -6,14 +6,16 @@ import asyncio
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from remotebatch import Command, FailureType, InvalidSetting, JobFailed, JobStatus, SubmissionEnvironment
+from tests.support.local import agent_of, agent_pid
 
 
 def free_slots(env: SubmissionEnvironment) -> int:
-    return env._client.provider.agent.call("status")["free_slots"]
+    return int(agent_of(env).call("status")["free_slots"])
 
 
 @pytest.mark.parametrize("kind", [KeyboardInterrupt, GeneratorExit, asyncio.CancelledError])
@@ -89,7 +91,7 @@ def test_directories_that_were_tampered_with_are_not_used_again(
 
 def test_loading_that_hangs_can_be_aborted(env: SubmissionEnvironment) -> None:
     class Hangs:
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[Any, ...]:
             return time.sleep, (3600,)
 
     hangs = Hangs()
@@ -103,7 +105,7 @@ def test_loading_that_hangs_can_be_aborted(env: SubmissionEnvironment) -> None:
 
 def test_loading_that_kills_the_kernel_fails_its_own_tasks(env: SubmissionEnvironment) -> None:
     class Kills:
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[Any, ...]:
             import os
 
             return os._exit, (3,)
@@ -179,20 +181,20 @@ def test_abort_holds_though_the_agent_is_killed_before_it_is_done(env: Submissio
     job.abort()
     import os
 
-    os.kill(env._client.provider.agent.call("status")["pid"], 9)
+    os.kill(agent_pid(env), 9)
     job.wait(30)
     assert job.failure_type is FailureType.ABORTED
-    assert "on behalf of" in job.status_reason
+    assert "on behalf of" in (job.status_reason or "")
 
 
 def test_order_of_jobs_outlives_deletions_and_restarts(env: SubmissionEnvironment) -> None:
     first, *middle = [env.submit(int) for _ in range(4)]
     for job in middle:
         job.delete()
-    env._client.provider.agent.stop(force=True)
+    agent_of(env).stop(force=True)
     second = env.submit(int)
     second.wait(30)
-    env._client.provider.agent.stop(force=True)
+    agent_of(env).stop(force=True)
     assert [job.id for job in env.jobs()] == [second.id, first.id]
 
 
@@ -200,6 +202,7 @@ def test_aborted_while_waiting_has_no_process(env: SubmissionEnvironment) -> Non
     blocker = env.options(vcpu_count=2).submit(time.sleep, 60)
     waiting = env.submit(Command(["true"]))
     waiting.abort().wait(30)
+    assert waiting.evaluation is not None
     assert waiting.evaluation.result is None
     with pytest.raises(JobFailed, match="Aborted"):
         waiting.result()

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -64,7 +65,9 @@ def test_abort_of_an_array_leaves_no_process(env: SubmissionEnvironment) -> None
     array.abort().wait(30)
     assert marked(marker) == []
     assert array.counts.failed == 6
-    assert all("aborted by remotebatch on behalf of" in reason for reason in array.child_status_reasons)
+    assert all(
+        "aborted by remotebatch on behalf of" in (reason or "") for reason in array.child_status_reasons
+    )
     assert {child.failure_type for child in array} == {FailureType.ABORTED}
 
 
@@ -156,7 +159,8 @@ def test_nothing_is_shared_between_tasks(env: SubmissionEnvironment) -> None:
         import os
         import random
 
-        count = builtins.count = getattr(builtins, "count", 0) + 1
+        count = getattr(builtins, "count", 0) + 1
+        setattr(builtins, "count", count)  # noqa: B010
         seen = os.environ.get("LEFT_BEHIND")
         os.environ["LEFT_BEHIND"] = "yes"
         os.umask(0o777)
@@ -177,13 +181,13 @@ def test_numpys_global_random_state_differs_in_each_task(env: SubmissionEnvironm
 def test_modules_the_function_names_are_imported_once_for_all(env: SubmissionEnvironment) -> None:
     import numpy as np
 
-    def imported_by_the_warm_kernel(_: int) -> bool:
+    def imported_by_the_fork_server(_: int) -> bool:
         import os
 
         with open(f"/proc/{os.getppid()}/maps") as maps:
             return "_multiarray_umath" in maps.read() and np.pi > 3
 
-    assert env.map_submit(imported_by_the_warm_kernel, range(4)).results(60) == [True] * 4
+    assert env.map_submit(imported_by_the_fork_server, range(4)).results(60) == [True] * 4
 
 
 def test_open_files_of_the_agent_are_not_the_tasks(env: SubmissionEnvironment) -> None:
@@ -198,7 +202,7 @@ def test_open_files_of_the_agent_are_not_the_tasks(env: SubmissionEnvironment) -
 
 
 def test_a_closure_that_holds_an_open_file_is_not_shared(env: SubmissionEnvironment, tmp_path: Path) -> None:
-    """A function whose loading opens a file is loaded anew in each task, not once for all."""
+    """A function whose loading opens a file is loaded in each task again, not once for all."""
     (tmp_path / "numbers").write_text("".join(f"{number}\n" for number in range(1000)))
 
     class Reader:
@@ -206,7 +210,7 @@ def test_a_closure_that_holds_an_open_file_is_not_shared(env: SubmissionEnvironm
             self.path = path
             self.file = open(path)  # noqa: SIM115
 
-        def __reduce__(self):
+        def __reduce__(self) -> tuple[Any, ...]:
             return type(self), (self.path,)
 
     reader = Reader(str(tmp_path / "numbers"))

@@ -1,44 +1,12 @@
-"""Slots, priorities, order: at the scheduler itself, and seen from outside."""
+"""Slots, priorities and order, as a client sees them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from remotebatch import ProviderError, SubmissionEnvironment
-from remotebatch_execution.scheduler import Demand, Scheduler
-
-JOBS = st.lists(
-    st.tuples(st.integers(1, 4), st.integers(0, 1), st.sampled_from([-1.0, 0.0, 0.5, 1.0])), max_size=12
-)
-
-
-@given(JOBS, st.randoms(use_true_random=False))
-def test_never_over_capacity_never_idle_beside_what_fits_and_in_order(jobs, random) -> None:
-    scheduler = Scheduler()
-    scheduler.add_node("a", Demand(4, 1))
-    waiting = {}
-    for order, (slots, gpus, priority) in enumerate(jobs):
-        waiting[order] = (Demand(slots, gpus), -priority)
-        scheduler.wait(order, Demand(slots, gpus), priority, order)
-    running: list[Demand] = []
-    while waiting or running:
-        while (key := scheduler.next()) is not None:
-            demand, rank = waiting[key]
-            fitting = [(r, k) for k, (d, r) in waiting.items() if d.fits(scheduler.free("a"))]
-            assert (rank, key) == min(fitting)
-            scheduler.take(scheduler.place(demand), demand)
-            scheduler.done_waiting(key)
-            del waiting[key]
-            running.append(demand)
-            assert sum(d.slots for d in running) <= 4
-            assert sum(d.gpus for d in running) <= 1
-        assert not any(demand.fits(scheduler.free("a")) for demand, _ in waiting.values())
-        scheduler.give_back(["a"], running.pop(random.randrange(len(running))))
-    assert scheduler.free("a") == scheduler.capacity("a")
+from remotebatch import ProviderError, SingleJob, SubmissionEnvironment
 
 
 def occupy(log: str, name: str, vcpus: int, seconds: float) -> None:
@@ -75,9 +43,10 @@ def test_tasks_of_two_sizes_never_exceed_the_slots(env: SubmissionEnvironment, t
 
 def test_higher_priority_starts_before_what_waits(env: SubmissionEnvironment, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    submit = lambda name, priority: env.options(vcpu_count=2, job_priority=priority).submit(  # noqa: E731
-        occupy, str(log), name, 2, 0.3
-    )
+
+    def submit(name: str, priority: float) -> SingleJob[None]:
+        return env.options(vcpu_count=2, job_priority=priority).submit(occupy, str(log), name, 2, 0.3)
+
     jobs = [submit("first", 0), submit("second", 0), submit("low", -1), submit("high", 1)]
     for job in jobs:
         job.result(60)

@@ -26,12 +26,12 @@ _loaded: dict[str, Function] = {}
 
 
 def load_ahead(path: str) -> None:
-    """Load a function in a warm kernel, once for all the copies that will be forked from it."""
+    """Load a function in a fork server, once for all the workers that will be forked from it."""
     _loaded[path] = load(path)
 
 
 def load(path: str) -> Function:
-    """Bring a packed function back to life.
+    """Read and unpickle a packed function.
 
     :raises KernelFailure: VersionMismatch before anything is unpickled; ModuleMissing or
         InputUnavailable if that fails.
@@ -69,7 +69,7 @@ def _read(path: str) -> bytes:
     except NotADirectoryError:
         pass
     archive, member = os.path.split(path)
-    import zipfile  # it loads every compression library there is, for which warm kernels have no use
+    import zipfile  # it loads every compression library there is, for which fork servers have no use
 
     try:
         with zipfile.ZipFile(archive) as program:

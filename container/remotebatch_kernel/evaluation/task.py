@@ -1,4 +1,4 @@
-"""One task: read, evaluate, write. What an evaluation records is Wolfram's EvaluationData."""
+"""One task: read, evaluate, write. The header of its result records how the evaluation went."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ from typing import Any, NamedTuple
 from remotebatch_kernel.evaluation import function, result
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.formats import envelope, exit_codes, inputs
-from remotebatch_kernel.system import fork_handlers as forks
-from remotebatch_kernel.system import sigterm
+from remotebatch_kernel.system import fork_handlers, sigterm
 from remotebatch_kernel.system.sigterm import Terminated
 
 JOB_OUTPUT = "JobOutput"
 _MOST_WARNINGS = 100
 _LONGEST_MESSAGE = 10_000
-"""The header of a result tells why a task failed to those who read no more of it: it must stay short."""
+"""Characters of a message in a result's header, which is read alone to learn why a task failed."""
 
 
 class Call(NamedTuple):
@@ -226,7 +225,7 @@ def flush_streams() -> None:
 def prepare_process() -> None:
     """Set up the streams and the handling of SIGTERM; once in a process, or in the one it is forked from."""
     sigterm.heed()
-    forks.register(**sigterm.FORK_HANDLERS)
+    fork_handlers.register(**sigterm.FORK_HANDLERS)
     for stream in (sys.stdout, sys.stderr):
         # a line at a time, so that a log can be followed
         stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]

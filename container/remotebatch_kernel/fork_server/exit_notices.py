@@ -1,4 +1,4 @@
-"""How tasks tell their end the moment they are done, before the system has torn their processes down."""
+"""Exit notices: a task reports its end before the system has torn its processes down."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import os
 import struct
 from collections.abc import Iterator
 
-_CONTENT = struct.Struct("<QiI")  # far below what a pipe takes or refuses as one
+_NOTICE = struct.Struct("<QiI")  # far below PIPE_BUF, so each is written as one or not at all
 _WRITE = os.O_WRONLY | os.O_NONBLOCK
-_AT_ONCE = 256 * _CONTENT.size
+_AT_ONCE = 256 * _NOTICE.size
 
 
-class Farewells:
-    """A named pipe that tasks know by its path alone: they hold no descriptor of it.
+class ExitNotices:
+    """A named pipe for exit notices. Tasks open it by its path and hold no descriptor of it.
 
     :raises OSError: if it cannot be made.
     """
@@ -23,22 +23,22 @@ class Farewells:
         self._descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)  # a writer too: it never comes to an end
 
     def fileno(self) -> int:
-        """Readable when somebody has spoken."""
+        """Descriptor that is readable when a notice has arrived."""
         return self._descriptor
 
     def send(self, key: int, code: int) -> None:
-        """As the last thing that a task does: tell that it ends with this exit code."""
+        """Report that the task of that key ends with this exit code: the last thing that a task does."""
         try:
             descriptor = os.open(self._path, _WRITE)
-            os.write(descriptor, _CONTENT.pack(key, code, os.getpid()))
-        except OSError:  # no descriptor left, or too many speak at once: the process's end tells as well
+            os.write(descriptor, _NOTICE.pack(key, code, os.getpid()))
+        except OSError:  # no descriptor left, or a full pipe: the end of the process is seen anyway
             return
         os.close(descriptor)
 
     def receive(self) -> Iterator[tuple[int, int, int]]:
-        """Key, exit code and process id of each task that has spoken."""
+        """Key, exit code and process id of each notice that has arrived."""
         try:
-            said = os.read(self._descriptor, _AT_ONCE)
+            notices = os.read(self._descriptor, _AT_ONCE)
         except BlockingIOError:
             return
-        yield from _CONTENT.iter_unpack(said)
+        yield from _NOTICE.iter_unpack(notices)

@@ -1,4 +1,7 @@
-"""What an agent and its warm kernels tell each other over their socket."""
+"""The protocol between an agent and its fork servers, over a socket.
+
+The byte codes never change: a stored job keeps its kernel archive, which a later agent starts again.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,17 @@ from typing import Any, NamedTuple
 FRAME = struct.Struct("<cQqI")
 """Head of a frame: kind, key of the task, a number, bytes of text that follow.
 
-To the kernel: START (text: a :class:`Task`); FOLLOW (the same, to be started the moment that the task
-named by the number has ended); RECALL (of a FOLLOW); SIGNAL (number: SIGTERM or SIGKILL).
+To the fork server: START (text: a :class:`Task`); PREFETCH (the same, to be started the moment that the
+task named by the number has ended); REVOKE (of a PREFETCH); SIGNAL (number: SIGTERM or SIGKILL).
 From it: READY, first of all; SETUP_FAILED (text: why); ENDED (number: exit code, or the negative
-number of the signal); RECALLED (of a task that will not follow; no answer means that it has begun).
+number of the signal); REVOKED (of a prefetched task that will not start; no answer means that it has).
 """
-START, FOLLOW, RECALL, SIGNAL = b"S", b"N", b"C", b"K"
-READY, SETUP_FAILED, ENDED, RECALLED = b"R", b"F", b"E", b"D"
+START, PREFETCH, REVOKE, SIGNAL = b"S", b"N", b"C", b"K"
+READY, SETUP_FAILED, ENDED, REVOKED = b"R", b"F", b"E", b"D"
 
 
 class Task(NamedTuple):
-    """What a forked copy needs to know; travels as a pickled plain tuple."""
+    """What a worker needs for its task; travels as a pickled plain tuple."""
 
     key: int
     directory: str
@@ -26,7 +29,7 @@ class Task(NamedTuple):
     log_directory: str
     """Where stdout.txt and stderr.txt go: it exists."""
     environment: dict[str, str]
-    """Variables beyond the kernel's own."""
+    """Variables beyond the fork server's own."""
     memory_limit: int | None
     """Bytes of address space."""
     files: dict[str, str]

@@ -1,12 +1,12 @@
-"""The warm kernel: one process that has imported what tasks need and forks a fresh copy for each.
+"""The fork server: one process that has imported what tasks need and forks a worker for each task.
 
-It talks to whoever started it over a socket (see :mod:`.frames`). What a task is to
-do is read only in the forked copy, for every page that the warm kernel itself touches between two forks
-is a page to copy again.
+The agent that started it speaks to it over a socket (see :mod:`.frames`). A task's description is read
+only in the worker, because every page that the fork server itself touches between two forks is a page to
+copy again.
 
-Tasks share nothing but memory that is copied when written: what is loaded here, before the fork, is
-only what every task would load first, and none of it is kept if it holds more than memory. When the
-other side goes away, every task is killed with all its descendants.
+Tasks share nothing but memory that is copied when written. What is loaded here, before the fork, is only
+what every task would load first, and none of it is kept if it holds more than memory. When the agent goes
+away, every task is killed with all its descendants.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ from remotebatch_kernel.evaluation import function
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.evaluation.task import prepare_process
 from remotebatch_kernel.fork_server import frames
-from remotebatch_kernel.fork_server.exit_notices import Farewells
-from remotebatch_kernel.fork_server.warm_up import Rehearsal
-from remotebatch_kernel.fork_server.worker import Spare, live
+from remotebatch_kernel.fork_server.exit_notices import ExitNotices
+from remotebatch_kernel.fork_server.warm_up import WarmUp
+from remotebatch_kernel.fork_server.worker import PreForkedWorker, run_worker
 from remotebatch_kernel.formats import exit_codes
 from remotebatch_kernel.system import descriptors, linux, sigterm
 
 _STDERR = 2
-_SPARES_PER_TASK = 2
+_WORKERS_PER_TASK = 2
 
 
 def serve(descriptor: int, scratch: str, function_path: str, modules: list[str]) -> int:
-    """Serve the socket of that file descriptor until the other side closes it.
+    """Serve the socket of that file descriptor until the agent closes it.
 
     :param scratch: directory for a few files of its own.
     :param function_path: function to load before the first fork; "" for none.
@@ -48,20 +48,21 @@ def serve(descriptor: int, scratch: str, function_path: str, modules: list[str])
         try:
             importlib.import_module(name)
         except Exception as error:  # the task meets it again and reports it where a user sees it
-            print(f"warm kernel: cannot import {name}: {error!r}", file=sys.stderr)
+            print(f"fork server: cannot import {name}: {error!r}", file=sys.stderr)
     if function_path:
         try:
             function.load_ahead(function_path)
         except KernelFailure as failure:  # as above
-            print(f"warm kernel: {failure.message}", file=sys.stderr)
+            print(f"fork server: {failure.message}", file=sys.stderr)
     _close_archives()
     if _holds_more_than_memory(inherited) and (modules or function_path):
         print(
-            "warm kernel: what was loaded holds threads or files; each task loads for itself", file=sys.stderr
+            "fork server: what was loaded holds threads or files; each task loads for itself",
+            file=sys.stderr,
         )
         os.set_inheritable(descriptor, True)
         os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", str(descriptor), scratch, ""])
-    _WarmKernel(descriptor, inherited, f"{scratch}/kernel-{os.getpid()}").run()
+    _ForkServer(descriptor, inherited, f"{scratch}/fork-server-{os.getpid()}").run()
     return 0
 
 
@@ -76,8 +77,8 @@ def _close_archives() -> None:
 def _holds_more_than_memory(inherited: list[int]) -> bool:
     """Whether loading has started threads or opened files.
 
-    A forked copy would lack the threads but have their locks, and would share the files' positions
-    with all other copies: then nothing is loaded ahead, and each task loads for itself.
+    A worker would lack the threads but have their locks, and would share the files' positions with all
+    other workers: then nothing is loaded ahead, and each task loads for itself.
     """
     return len(os.listdir("/proc/self/task")) > 1 or _descriptors() != inherited
 
@@ -89,25 +90,25 @@ def _descriptors() -> list[int]:
 
 
 class _Running(NamedTuple):
-    """A spare that has been given its task."""
+    """A worker that has been given its task."""
 
     key: int
     pid: int
     process: int
-    """File descriptor that tells the end of the process."""
+    """File descriptor of the process, readable when it has ended."""
 
 
-class _WarmKernel:
+class _ForkServer:
     def __init__(self, channel: int, inherited: list[int], directory: str) -> None:
         self._channel = channel
         self._own = inherited  # descriptors that no task may hold: the channel, the agent's lock
         self._directory = directory
         self._processes: dict[int, _Running] = {}  # by the descriptor of the process
-        self._pids: dict[int, int] = {}  # key → pid, of tasks whose end has not been told
-        self._farewells: Farewells | None = None
-        self._rehearsal: Rehearsal | None = None
-        self._followers: dict[int, tuple[int, bytes]] = {}  # key → key and text of the task after it
-        self._spares: list[Spare] = []
+        self._pids: dict[int, int] = {}  # key → pid, of tasks whose end has not been reported
+        self._exit_notices: ExitNotices | None = None
+        self._warm_up: WarmUp | None = None
+        self._prefetched: dict[int, tuple[int, bytes]] = {}  # key → key and text of the task after it
+        self._workers: list[PreForkedWorker] = []
         self._most_at_once = 1
         self._received = b""
         self._poll = select.poll()
@@ -115,31 +116,31 @@ class _WarmKernel:
     def run(self) -> None:
         self._poll.register(self._channel, select.POLLIN)
         signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a shell began us with "&"
-        prepare_process()  # here, so that no forked copy has to
+        prepare_process()  # here, so that no worker has to
         linux.become_subreaper()
         atexit.unregister(logging.shutdown)  # a task calls it if it has to
-        # One that reaches a copy too early would be lost in the interpreter's own after-fork code, or be
-        # the rehearsal's: it waits until the copy is ready for it
+        # SIGTERM that reaches a worker too early would be lost in the interpreter's own after-fork code, or
+        # end its warm-up: it is held back until the worker is ready for it
         sigterm.hold_back()
         try:
             self._prepare_tasks()
         except OSError as error:
-            print(f"warm kernel: tasks start and end more slowly: {error}", file=sys.stderr)
+            print(f"fork server: tasks start and end more slowly: {error}", file=sys.stderr)
         gc.collect()
         gc.freeze()  # keeps the collector from touching, and so copying, pages shared with tasks
         self._send(frames.READY, 0)
         try:
             while True:
-                if not self._spares:
+                if not self._workers:
                     self._fork_ahead(idle=False)
-                wanting = len(self._spares) < _SPARES_PER_TASK * self._most_at_once
+                wanting = len(self._workers) < _WORKERS_PER_TASK * self._most_at_once
                 events = self._poll.poll(_IDLE_MILLISECONDS if wanting else None)
                 if not events:
                     self._fork_ahead(idle=True)
                 ready = {descriptor for descriptor, _ in events}
-                if self._farewells is not None and self._farewells.fileno() in ready:
-                    self._hear(self._farewells)
-                # told apart before any of them is closed, for its number may be given to another
+                if self._exit_notices is not None and self._exit_notices.fileno() in ready:
+                    self._receive_notices(self._exit_notices)
+                # looked up before any of them is closed, because its number may be used again
                 for running in [self._processes[number] for number in ready if number in self._processes]:
                     self._reap(running)
                 if self._channel in ready and not self._receive():
@@ -147,7 +148,7 @@ class _WarmKernel:
         finally:
             for pid in linux.children(os.getpid()):
                 if linux.kill_tree(pid):
-                    os.waitpid(pid, 0)  # none may still write where things are removed
+                    os.waitpid(pid, 0)  # none may still write where files are removed
             _remove(self._directory)
 
     def _prepare_tasks(self) -> None:
@@ -157,25 +158,25 @@ class _WarmKernel:
         """
         _remove(self._directory)  # of a process that had the same id and was killed
         os.mkdir(self._directory, 0o700)
-        self._farewells = Farewells(f"{self._directory}/farewells")
-        self._poll.register(self._farewells, select.POLLIN)
-        rehearsal = Rehearsal(self._directory, self._farewells)
-        for _ in range(_REHEARSALS):
-            rehearsal.perform()
-        self._rehearsal = rehearsal
+        self._exit_notices = ExitNotices(f"{self._directory}/exit-notices")
+        self._poll.register(self._exit_notices, select.POLLIN)
+        warm_up = WarmUp(self._directory, self._exit_notices)
+        for _ in range(_WARM_UPS):
+            warm_up.perform()
+        self._warm_up = warm_up
 
     def _fork_ahead(self, idle: bool) -> None:
-        """Fork spares for the tasks that may come next; several at once, for that is cheaper.
+        """Fork workers for the tasks that may come next; several at once, which is cheaper.
 
         :param idle: nothing else happens just now.
         """
         # they begin faster then; among many tasks what counts is how much they take in all
-        alone = not self._followers and len(self._pids) <= 1
-        rehearse = self._rehearsal.perform if self._rehearsal and (idle or alone) else None
-        foreign = [*self._processes, *(spare.pipe for spare in self._spares)]
-        if self._farewells is not None:
-            foreign.append(self._farewells.fileno())
-        while len(self._spares) < _SPARES_PER_TASK * self._most_at_once:
+        alone = not self._prefetched and len(self._pids) <= 1
+        warm_up = self._warm_up.perform if self._warm_up and (idle or alone) else None
+        foreign = [*self._processes, *(worker.pipe for worker in self._workers)]
+        if self._exit_notices is not None:
+            foreign.append(self._exit_notices.fileno())
+        while len(self._workers) < _WORKERS_PER_TASK * self._most_at_once:
             reading, writing = os.pipe()
             foreign.append(writing)
             try:
@@ -185,9 +186,9 @@ class _WarmKernel:
                 os.close(writing)
                 return
             if pid == 0:
-                live(reading, foreign, self._own, self._channel, self._farewells, rehearse)
+                run_worker(reading, foreign, self._own, self._channel, self._exit_notices, warm_up)
             os.close(reading)
-            self._spares.append(Spare(pid, writing))
+            self._workers.append(PreForkedWorker(pid, writing))
 
     def _receive(self) -> bool:
         try:
@@ -202,35 +203,35 @@ class _WarmKernel:
         return True
 
     def _handle(self, kind: bytes, key: int, number: int, text: bytes) -> None:
-        if kind == frames.START or (kind == frames.FOLLOW and number not in self._pids):
+        if kind == frames.START or (kind == frames.PREFETCH and number not in self._pids):
             self._start(key, text)
-        elif kind == frames.FOLLOW:
-            self._followers[number] = key, text
-        elif kind == frames.RECALL:
-            if self._followers.get(number, (None,))[0] == key:
-                del self._followers[number]
-                self._send(frames.RECALLED, key)
+        elif kind == frames.PREFETCH:
+            self._prefetched[number] = key, text
+        elif kind == frames.REVOKE:
+            if self._prefetched.get(number, (None,))[0] == key:
+                del self._prefetched[number]
+                self._send(frames.REVOKED, key)
         elif key in self._pids:
             self._signal(self._pids[key], number)
 
     def _start(self, key: int, task: bytes) -> None:
-        if not self._spares:
+        if not self._workers:
             self._fork_ahead(idle=False)
-        if not self._spares:
+        if not self._workers:
             self._send(frames.SETUP_FAILED, key, text=b"the system has no room for another process")
             self._send(frames.ENDED, key, exit_codes.SETUP_FAILED)
             return
-        spare = self._spares.pop(0)
+        worker = self._workers.pop(0)
         try:
-            descriptors.write_all(spare.pipe, task)  # before the book-keeping: somebody may be waiting
+            descriptors.write_all(worker.pipe, task)  # before the book-keeping: a client may be waiting
         except BrokenPipeError:
-            pass  # the spare was killed by somebody: it is reaped as the task it has become
+            pass  # the worker was killed: it is reaped as the task that it was given
         finally:
-            os.close(spare.pipe)
-        running = _Running(key, spare.pid, os.pidfd_open(spare.pid))
+            os.close(worker.pipe)
+        running = _Running(key, worker.pid, os.pidfd_open(worker.pid))
         self._poll.register(running.process, select.POLLIN)
         self._processes[running.process] = running
-        self._pids[key] = spare.pid
+        self._pids[key] = worker.pid
         self._most_at_once = max(self._most_at_once, len(self._pids))
 
     def _signal(self, pid: int, number: int) -> None:
@@ -239,9 +240,9 @@ class _WarmKernel:
         else:
             os.kill(pid, number)
 
-    def _hear(self, farewells: Farewells) -> None:
-        """Tasks that leave nothing behind tell their exit codes: they are over, though still torn down."""
-        for key, code, pid in farewells.receive():
+    def _receive_notices(self, exit_notices: ExitNotices) -> None:
+        """Tasks that leave nothing behind have reported their ends: they are over, though still torn down."""
+        for key, code, pid in exit_notices.receive():
             if self._pids.get(key) == pid:
                 self._over(key, code)
 
@@ -250,20 +251,22 @@ class _WarmKernel:
         del self._processes[running.process]
         self._poll.unregister(running.process)
         os.close(running.process)
-        if running.key in self._pids:  # who said farewell has no descendants, and nothing to start one
+        if running.key in self._pids:  # one that sent a notice has no descendants, and nothing to start one
             self._kill_orphans()
             self._over(running.key, os.waitstatus_to_exitcode(status))
 
     def _over(self, key: int, code: int) -> None:
         del self._pids[key]
-        follower = self._followers.pop(key, None)
-        if follower is not None:
-            self._start(*follower)
+        following = self._prefetched.pop(key, None)
+        if following is not None:
+            self._start(*following)
         self._send(frames.ENDED, key, code)
 
     def _kill_orphans(self) -> None:
-        """Kill what an ended task left behind: children of this process that are neither task nor spare."""
-        known = {running.pid for running in self._processes.values()} | {spare.pid for spare in self._spares}
+        """Kill what an ended task left behind: children of this process that are no worker."""
+        known = {running.pid for running in self._processes.values()} | {
+            worker.pid for worker in self._workers
+        }
         for pid in linux.children(os.getpid()):
             if pid not in known and linux.kill_tree(pid):
                 os.waitpid(pid, 0)
@@ -272,7 +275,7 @@ class _WarmKernel:
         try:
             descriptors.write_all(self._channel, frames.pack(kind, key, number, text))
         except (BrokenPipeError, ConnectionResetError):
-            pass  # the next read finds the other side gone and ends everything
+            pass  # the next read finds the agent gone and ends everything
 
 
 def _remove(directory: str) -> None:
@@ -283,8 +286,8 @@ def _remove(directory: str) -> None:
         os.rmdir(directory)
 
 
-_REHEARSALS = 20
+_WARM_UPS = 20
 """Code specializes after its first eight runs, and then what it calls in turn."""
 _IDLE_MILLISECONDS = 2
-"""With spares left, others are forked only when nothing happens for so long: not while a task runs
-that somebody may be waiting for."""
+"""While workers are left, others are forked only when nothing happens for so long: not while a task runs
+that a client may be waiting for."""

@@ -1,8 +1,8 @@
-"""What every task does, done with a trifle before any task is there.
+"""The warm-up: all that a task does, done with a trivial function before the first task arrives.
 
 The interpreter's caches fill and its code specializes, so that a task finds what it needs without a
-search; each search writes to memory, which a forked copy must copy first. A copy that has the time for a
-rehearsal of its own has then copied what its task will write to.
+search. Each search writes to memory, and a forked process must copy a page before it writes there. A
+worker that warms up by itself has then already copied the pages that its task will write to.
 """
 
 from __future__ import annotations
@@ -16,36 +16,36 @@ from typing import Any
 import cloudpickle
 
 from remotebatch_kernel.evaluation.task import Call, flush_streams
-from remotebatch_kernel.fork_server import worker as spare
-from remotebatch_kernel.fork_server.exit_notices import Farewells
+from remotebatch_kernel.fork_server import worker
+from remotebatch_kernel.fork_server.exit_notices import ExitNotices
 from remotebatch_kernel.fork_server.frames import Task
 from remotebatch_kernel.formats import envelope, inputs
 from remotebatch_kernel.system import descriptors, linux
 
-_VARIABLE = "REMOTEBATCH_REHEARSAL"
+_VARIABLE = "REMOTEBATCH_WARM_UP"
 
 
-class Rehearsal:
-    """A task that nobody waits for.
+class WarmUp:
+    """A trivial task, to be performed as often as wanted.
 
     :param directory: for its few files.
     :raises OSError: if there is no room for them.
     """
 
-    def __init__(self, directory: str, farewells: Farewells) -> None:
+    def __init__(self, directory: str, exit_notices: ExitNotices) -> None:
         self._directory = directory
-        self._farewells = farewells
-        self._task = pickle.dumps(tuple(self._trifle()))
+        self._exit_notices = exit_notices
+        self._task = pickle.dumps(tuple(self._trivial_task()))
 
     def perform(self) -> None:
-        """Do all that a task does save what cannot be undone; SIGTERM is to be held back meanwhile.
+        """Do all that a task does except what cannot be undone; SIGTERM must be held back meanwhile.
 
         :raises OSError: if there is no room for what it writes.
         """
         directory, show_warning = os.getcwd(), warnings.showwarning
         streams = [os.dup(number) for number in (1, 2)]
         try:
-            self._live()
+            self._run()
         finally:
             warnings.showwarning = show_warning
             os.chdir(directory)
@@ -54,25 +54,30 @@ class Rehearsal:
             descriptors.close_all(streams)
             os.environ.pop(_VARIABLE, None)
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         reading, writing = os.pipe()
         descriptors.write_all(writing, self._task)
         os.close(writing)
         linux.become_subreaper()
         key, directory, logs, environment, limit, files, _, call = pickle.loads(descriptors.read_all(reading))
-        spare.enter(directory, logs, environment, limit, files)
-        code = spare.evaluate(call)
+        worker.enter(directory, logs, environment, limit, files)
+        code = worker.evaluate(call)
         flush_streams()
-        spare.has_children()
-        self._farewells.send(key, code)
+        worker.has_children()
+        self._exit_notices.send(key, code)
 
-    def _trifle(self) -> Task:
-        header = {"name": "rehearsal", "python": sys.version_info[:3]}
+    def _trivial_task(self) -> Task:
+        header = {"name": "warm-up", "python": sys.version_info[:3]}
 
-        def trifle(number: int) -> int:  # within another function, and so it travels by value
+        def trivial(number: int) -> int:  # within another function, and so pickled by value
             return abs(number)
 
-        content: dict[str, Any] = {"function": trifle, "initializer": None, "modules": {}, "source_lines": {}}
+        content: dict[str, Any] = {
+            "function": trivial,
+            "initializer": None,
+            "modules": {},
+            "source_lines": {},
+        }
         function, elements, result = (
             f"{self._directory}/{name}" for name in ("function", "inputs", "result")
         )
@@ -81,7 +86,7 @@ class Rehearsal:
         start = inputs.head_size(1)
         envelope.write_atomically(elements, inputs.pack_head([start, start + len(element)]) + element)
         return Task(
-            key=0,  # nobody's
+            key=0,  # no task has it
             directory=self._directory,
             log_directory=self._directory,
             environment={_VARIABLE: "1"},

@@ -1,8 +1,8 @@
-"""A copy of the warm kernel, forked ahead of need: it waits for its task, becomes it, and ends with it.
+"""The pre-forked worker: a process forked from the fork server that waits for one task, runs it, and ends.
 
-Every task pays for what Python does here: each object that it touches, if only to count a reference,
-lies on a page of memory that is copied first. So this takes few steps, and those by the system's own
-calls. What can be rehearsed in the warm kernel touches less (see :mod:`.warm_up`).
+Every task pays for what Python does here. Each object that is touched, if only to count a reference,
+lies on a page of memory that is copied first. So this takes few steps, by direct system calls. What the
+fork server has done in its warm-up touches less (see :mod:`.warm_up`).
 """
 
 from __future__ import annotations
@@ -22,48 +22,47 @@ from typing import Any, NamedTuple, NoReturn
 
 from remotebatch_kernel.evaluation.task import Call, flush_streams, run_call
 from remotebatch_kernel.fork_server import frames
-from remotebatch_kernel.fork_server.exit_notices import Farewells
+from remotebatch_kernel.fork_server.exit_notices import ExitNotices
 from remotebatch_kernel.formats import exit_codes
 from remotebatch_kernel.hosts.input_files import place_files
-from remotebatch_kernel.system import descriptors, linux, sigterm
-from remotebatch_kernel.system import fork_handlers as forks
+from remotebatch_kernel.system import descriptors, fork_handlers, linux, sigterm
 
 _STREAM_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _log_handlers = logging._handlerList  # type: ignore[attr-defined]
 _own_log_handlers = list(_log_handlers)
 
 
-class Spare(NamedTuple):
-    """What the warm kernel knows of one."""
+class PreForkedWorker(NamedTuple):
+    """A worker as the fork server knows it."""
 
     pid: int
     pipe: int
-    """Where to write what it is to do."""
+    """Where to write its task."""
 
 
-def live(
+def run_worker(
     pipe: int,
     foreign: Iterable[int],
     own: Iterable[int],
     channel: int,
-    farewells: Farewells | None,
-    rehearse: Callable[[], None] | None,
+    exit_notices: ExitNotices | None,
+    warm_up: Callable[[], None] | None,
 ) -> NoReturn:
-    """In the forked copy: wait for a task, become it, end with it.
+    """In the forked process: wait for a task, run it, and end.
 
-    :param pipe: where the task comes from; closed with nothing written when there will be none.
-    :param foreign: descriptors that are none of its business.
-    :param own: the warm kernel's descriptors, which are none of the task's.
-    :param channel: where the warm kernel writes.
-    :param rehearse: what to do while there is time.
+    :param pipe: where the task arrives; closed with nothing written when there will be none.
+    :param foreign: descriptors to close at once: those of other tasks and workers.
+    :param own: the fork server's descriptors, which are closed before the task begins.
+    :param channel: the fork server's socket, for a task that cannot be set up.
+    :param warm_up: what to do while waiting.
     """
     code = exit_codes.SETUP_FAILED
     try:
         descriptors.close_all(foreign)
         linux.become_subreaper()
-        if rehearse is not None:
+        if warm_up is not None:
             with contextlib.suppress(OSError):  # no room for its files: the task starts more slowly
-                rehearse()
+                warm_up()
         text = descriptors.read_all(pipe)
         if not text:
             os._exit(exit_codes.SUCCESS)
@@ -82,12 +81,12 @@ def live(
             code = evaluate(call)
         finish_interpreter()
         # a thread that is left could still start a process
-        if farewells is not None and threading.active_count() == 1 and not has_children():
-            farewells.send(key, code)
+        if exit_notices is not None and threading.active_count() == 1 and not has_children():
+            exit_notices.send(key, code)
     except sigterm.Terminated:
         code = exit_codes.TERMINATED
         flush_streams()
-    except BaseException:  # nothing must return into the warm kernel's own code
+    except BaseException:  # nothing must return into the fork server's own code
         traceback.print_exc()
         flush_streams()
     finally:
@@ -116,7 +115,7 @@ def enter(
         os.environ[name] = value
     if memory_limit:
         resource.setrlimit(resource.RLIMIT_AS, (memory_limit, memory_limit))
-    forks.become_task()
+    fork_handlers.become_task()
 
 
 def evaluate(call: tuple[Any, ...]) -> int:
@@ -142,7 +141,7 @@ def finish_interpreter() -> None:
     """What leaving Python does that a user may count on, without tearing every module down."""
     if threading.active_count() > 1:
         wait_for_threads: Callable[[], None] = threading._shutdown  # type: ignore[attr-defined]
-        wait_for_threads()  # as leaving Python does: executors are told to end theirs first
+        wait_for_threads()  # as leaving Python does: it asks executors to end their threads first
     run_exit_handlers: Callable[[], None] = atexit._run_exitfuncs
     run_exit_handlers()
     if _log_handlers != _own_log_handlers:

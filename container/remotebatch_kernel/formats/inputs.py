@@ -34,7 +34,7 @@ def pack_head(offsets: Any) -> bytes:
 
 def as_url(data: bytes) -> str:
     """An inputs object as a ``data:`` URL, which :func:`read_span` takes in place of a path."""
-    import binascii  # a library more to copy for every task of a warm kernel, which has no use for it
+    import binascii  # not imported in a fork server, where every library is more to copy for each task
 
     return _DATA_URL + binascii.b2a_base64(data, newline=False).decode()
 

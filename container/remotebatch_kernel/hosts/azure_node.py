@@ -1,6 +1,6 @@
-"""A task on a node of Azure Batch: the environment tells what to evaluate, and where on the node it lies.
+"""A task on a node of Azure Batch: environment variables say what to evaluate and where it lies.
 
-The job's preparation task has put into its working directory, once for all of the job's tasks there::
+The job preparation task has put into its working directory, once for all of the job's tasks on the node::
 
     program.pyz   the kernel, with the function in it
     inputs        the inputs object, where it is not among the variables
@@ -25,7 +25,7 @@ RESULT = ".remotebatch-result"
 
 
 def run() -> int:
-    """Evaluate the task that the environment tells of.
+    """Evaluate the task that the environment variables describe.
 
     :returns: the exit code.
     """
@@ -48,7 +48,7 @@ def _set_up() -> Call:
 
 
 def _forget_earlier_attempt() -> None:
-    """What this attempt does not make must not seem to be its own."""
+    """Remove the files of an earlier attempt, which must not seem to be of this one."""
     if os.path.exists(RESULT):
         os.unlink(RESULT)
     if os.path.isdir(JOB_OUTPUT):
@@ -58,13 +58,13 @@ def _forget_earlier_attempt() -> None:
 
 
 def _call(shared: str, result: str) -> Call:
-    told = json.loads(os.environ["REMOTEBATCH_CALL"])
-    first = int(os.environ["REMOTEBATCH_TASK_INDEX"]) * told["chunksize"]
+    call = json.loads(os.environ["REMOTEBATCH_CALL"])
+    first = int(os.environ["REMOTEBATCH_TASK_INDEX"]) * call["chunksize"]
     return Call(
         function=os.path.join(shared, PROGRAM, FUNCTION),
         inputs=os.environ.pop("REMOTEBATCH_INPUTS", "") or os.path.join(shared, INPUTS),
         first=first,
-        length=min(told["chunksize"], told["elements"] - first),
+        length=min(call["chunksize"], call["elements"] - first),
         result=result,
     )
 

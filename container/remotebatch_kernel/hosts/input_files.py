@@ -9,7 +9,7 @@ def place_files(directory: str, files: dict[str, str]) -> None:
     """Copy each file to its name in the directory, making folders as needed."""
     if not files:
         return
-    import shutil  # it loads every compression library there is, for which warm kernels have no use
+    import shutil  # it loads every compression library there is, for which fork servers have no use
 
     for name, source in files.items():
         target = os.path.join(directory, name)

@@ -1,9 +1,9 @@
-"""Forks of a process that has one thread, spared what the standard library does for those that have more.
+"""After-fork handlers of the standard library, left out for the workers of a fork server.
 
 ``threading`` and ``logging`` make new locks in every forked child, since a thread of the parent's, which
-the child lacks, may have held the old ones. A warm kernel makes sure that it has but one thread, so its
-copies need none of that; and it would be a third of all the memory that they copy. A copy that forks in
-its turn may well have threads: then all is done as it should be.
+the child lacks, may have held the old ones. A fork server makes sure that it has only one thread, so its
+workers need none of that, and it would be a third of all the memory that they copy. A worker that forks
+may well have threads: then the handlers are called as usual.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ _THEIRS = frozenset({"threading", "logging"})
 _left_out: list[dict[str, Callable[[], Any]]] = []
 _register = os.register_at_fork
 _lightened: int | None = None
-"""Id of the process whose own copies are spared."""
-_spared = False
+"""Id of the process whose own forks leave the handlers out."""
+_leaving_out = False
 _main_thread: Any = None
 
 
 def lighten() -> None:
-    """Spare the copies of this process; to be called before anything has imported those two."""
+    """Leave the handlers out of this process's forks; call it before anything has imported those two."""
     global _lightened, _main_thread
     os.register_at_fork = _register_others  # type: ignore[assignment]
     try:
@@ -36,12 +36,12 @@ def lighten() -> None:
 
 
 def become_task() -> None:
-    """In a copy: what it needs of what was left out."""
+    """In a worker: the part of the handlers that it needs."""
     _main_thread._set_native_id()  # all else that is known of the thread holds for the copy
 
 
 def register(**handlers: Callable[[], Any]) -> None:
-    """As ``os.register_at_fork``, for what the copies of a lightened process are to be spared as well."""
+    """As ``os.register_at_fork``, for handlers that the forks of a lightened process leave out as well."""
     if _lightened is None:
         _register(**handlers)
     else:
@@ -56,19 +56,19 @@ def _register_others(**handlers: Callable[[], Any]) -> None:
 
 
 def _before() -> None:
-    global _spared
-    _spared = os.getpid() == _lightened
-    if not _spared:
+    global _leaving_out
+    _leaving_out = os.getpid() == _lightened
+    if not _leaving_out:
         _call("before", reversed(_left_out))
 
 
 def _after_in_parent() -> None:
-    if not _spared:
+    if not _leaving_out:
         _call("after_in_parent", _left_out)
 
 
 def _after_in_child() -> None:
-    if not _spared:
+    if not _leaving_out:
         _call("after_in_child", _left_out)
 
 

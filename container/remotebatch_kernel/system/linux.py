@@ -1,9 +1,9 @@
 """What Linux offers to own a task's processes for certain: subreapers and the process tree.
 
 Every task's first process is a *subreaper*: what its descendants leave behind, daemons that called
-``setsid`` twice included, becomes its child and stays in its tree. When that process ends, all that
-is left of the tree falls to the next subreaper above, the warm kernel, which owns nothing but tasks:
-any child it does not know is an orphan of an ended task. So no descendant can slip away.
+``setsid`` twice included, becomes its child and stays in its tree. When that process ends, the rest of the
+tree becomes children of the next subreaper above, the fork server, which has no other children than its
+workers: any child that it does not know is an orphan of an ended task. So no descendant can escape.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def children(pid: int) -> list[int]:
 
 
 def kill_tree(pid: int) -> bool:
-    """SIGKILL a process and all its descendants; tell whether the process itself could be killed.
+    """SIGKILL a process and all its descendants; return whether the process itself could be killed.
 
     Each is stopped as it is found, so that none can start another between the look and the kill.
     """

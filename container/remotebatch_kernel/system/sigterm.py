@@ -1,4 +1,4 @@
-"""SIGTERM, by which a task is asked to end: user code gets to clean up, and its own forks end as any do."""
+"""SIGTERM, which asks a task to end: user code gets to clean up, and the task's own forks end by default."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from _signal import pthread_sigmask  # type: ignore[import-not-found]
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from remotebatch_kernel.formats import exit_codes
-
 _ONLY = (signal.SIGTERM,)
+_EXIT_CODE = 128 + signal.SIGTERM  # as exit_codes.TERMINATED
 
 
 class Terminated(SystemExit):
     """Raised in the user's code by SIGTERM, so that its ``finally`` blocks run."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return SystemExit, self.args  # no stored pickle names this module
 
 
 def heed() -> None:
@@ -25,26 +27,26 @@ def heed() -> None:
 
 
 def hold_back() -> None:
-    """Let it wait."""
+    """Block it: one that arrives stays pending."""
     pthread_sigmask(signal.SIG_BLOCK, _ONLY)
 
 
 def let_through() -> None:
-    """Let it in, should one have been waiting."""
+    """Unblock it; one that is pending arrives now."""
     pthread_sigmask(signal.SIG_UNBLOCK, _ONLY)
 
 
 def _terminate(signum: int, frame: Any) -> NoReturn:
     signal.signal(signal.SIGTERM, _ignore)  # once is enough: let the clean-up finish
-    raise Terminated(exit_codes.TERMINATED)
+    raise Terminated(_EXIT_CODE)
 
 
 def _ignore(signum: int, frame: Any) -> None:
     """Unlike SIG_IGN, a program that is executed does not inherit it."""
 
 
-# A task that forks, as multiprocessing does, ends its workers by SIGTERM. One that reaches a worker too
-# early would be lost in the interpreter's own after-fork code, and later it is nobody's clean-up.
+# A task that forks, as multiprocessing does, ends its processes by SIGTERM. One that arrives too early
+# would be lost in the interpreter's own after-fork code, and later it must not raise Terminated there.
 
 _held_before = threading.local()
 

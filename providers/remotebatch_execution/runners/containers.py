@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from remotebatch.errors import ProviderError
-from remotebatch_execution.runners import TaskEnd, TaskSpec
+from remotebatch_execution.runners.base import TaskEnd, TaskSpec
 from remotebatch_kernel.hosts.input_files import place_files
 
 ROOT_LABEL = "remotebatch.root"
@@ -50,7 +50,7 @@ def engine() -> Any:
 
 
 def require_image(image: str) -> None:
-    """See that an image is on this machine or can be had.
+    """Check that an image is on this machine or available from its registry.
 
     :raises ProviderError: if there is no engine or no such image.
     """
@@ -64,7 +64,7 @@ def require_image(image: str) -> None:
             client.images.get_registry_data(image)
         except docker.errors.DockerException as error:
             raise ProviderError(
-                f"container_image={image!r} is neither on this machine nor to be had from its registry: "
+                f"container_image={image!r} is neither on this machine nor available from its registry: "
                 f"{getattr(error, 'explanation', None) or error}"
             ) from error
 
@@ -72,7 +72,7 @@ def require_image(image: str) -> None:
 class ContainerRunner:
     """Runs tasks as containers."""
 
-    can_follow = False  # a container takes so long to start that there is nothing to gain
+    can_prefetch = False  # a container takes so long to start that there is nothing to gain
 
     def __init__(self, root: str) -> None:
         self._root = root
@@ -97,18 +97,18 @@ class ContainerRunner:
         self._runs[spec.key] = run, thread
         thread.start()
 
-    def recall(self, key: int, after: int, recalled: Callable[[], None]) -> None:
-        """Containers do not follow each other."""
+    def revoke(self, key: int, after: int, revoked: Callable[[], None]) -> None:
+        """Never called: containers are not prefetched."""
         raise NotImplementedError
 
     def signal(self, key: int, number: int) -> None:
-        """SIGTERM: ask a task to end. SIGKILL: end it with everything it started."""
+        """Signal a task: SIGTERM asks it to end, SIGKILL ends it with everything that it started."""
         if key in self._runs:
             run, _ = self._runs[key]
             threading.Thread(target=run.signal, args=(number,), daemon=True).start()
 
     async def close(self) -> None:
-        """End everything."""
+        """End all tasks and remove their containers."""
         runs = list(self._runs.values())
         for run, _ in runs:
             await asyncio.to_thread(run.abandon)
@@ -117,7 +117,7 @@ class ContainerRunner:
 
 
 def remove_leftovers(root: str) -> int:
-    """Remove the containers that an agent killed in mid-flight left behind; tell how many."""
+    """Remove the containers that a killed agent left behind; return how many."""
     filters = {"label": f"{ROOT_LABEL}={root}"}
     containers = engine().containers.list(all=True, filters=filters, ignore_removed=True)
     for container in containers:
@@ -138,16 +138,16 @@ class _Run:
         self._killed = self._abandoned = False
 
     def end(self) -> TaskEnd:
-        """Run to the end; tell how it was, whatever went wrong."""
+        """Run to the end; return how it ended, whatever went wrong."""
         try:
-            end = self._to_the_end()
+            end = self._run_with_streams()
         except Exception as error:  # the engine's client has many kinds; a task must end in any case
             end = TaskEnd(failure="SetupFailed", message=f"the container could not be run: {error!r}")
             if _engine_is_gone():
                 end = TaskEnd(lost=True, message=f"the Docker engine went away: {error!r}")
         return TaskEnd(lost=True, message="the local agent ended") if self._abandoned else end
 
-    def _to_the_end(self) -> TaskEnd:
+    def _run_with_streams(self) -> TaskEnd:
         import docker
 
         try:
@@ -164,7 +164,7 @@ class _Run:
             self._take_result()
 
     def _take_result(self) -> None:
-        """Put the result where it belongs: one task's container cannot touch another's result."""
+        """Move the result to its place; that is not mounted, so containers cannot touch others' results."""
         if self._spec.call is not None and os.path.isdir(self._result):
             if os.path.exists(f"{self._result}/result"):
                 os.replace(f"{self._result}/result", self._spec.call.result)
@@ -223,7 +223,7 @@ class _Run:
         return TaskEnd(exit_code=code, container_id=container.id)
 
     def _get_image(self, client: Any) -> str | None:
-        """See that the image is here; tells why it cannot be had."""
+        """Pull the image if it is not here; return why it cannot be pulled."""
         import docker
 
         try:
@@ -251,7 +251,7 @@ class _Run:
             "volumes": {spec.directory: {"bind": spec.directory, "mode": "rw"}},
             "labels": {
                 ROOT_LABEL: self._root,
-                "remotebatch.jobs.base": spec.label[0],
+                "remotebatch.job": spec.label[0],
                 "remotebatch.task": spec.label[1],
             },
             "mem_limit": spec.memory_limit,

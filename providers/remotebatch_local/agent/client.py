@@ -24,7 +24,7 @@ _AGENTS_OWN_PREFIXES = ("PYTHON", "DOCKER_")
 
 
 def inherited_environment() -> dict[str, str]:
-    """What tasks get of the submitter's environment: enough to find programs, nothing that may be secret."""
+    """The part of the submitter's environment that tasks get: enough to find programs, no likely secrets."""
     return _environment(_INHERITED_PREFIXES)
 
 
@@ -44,7 +44,7 @@ class AgentClient:
         self._polls = _Channel(self)
 
     def call(self, operation: str, **arguments: Any) -> Any:
-        """Ask for something and wait for the answer, which comes at once."""
+        """Send a request and wait for the answer, which comes at once."""
         return self._calls.ask([operation, arguments])
 
     def call_apart(self, operation: str, **arguments: Any) -> Any:
@@ -66,9 +66,9 @@ class AgentClient:
             return _ask(connection, operation, **arguments)
 
     def stop(self, force: bool = False) -> bool:
-        """End the agent and wait until it and all it ran are gone; tell whether there was one.
+        """End the agent and wait until it and all that it ran have ended; return whether there was one.
 
-        :param force: also while jobs are in progress; the next agent queues them again.
+        :param force: also while jobs are in progress; the next agent requeues them.
         """
         try:
             connection = _connect(self._store.socket)
@@ -81,7 +81,7 @@ class AgentClient:
         return True
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Close the connections."""
         self._calls.close()
         self._polls.close()
 
@@ -93,7 +93,7 @@ class AgentClient:
         except OSError:
             connection = self._start()
         try:
-            if _ask(connection, "version") != wire.VERSION:
+            if _ask(connection, "version") != wire.version():
                 connection = self._replace(connection)
             _ask(connection, "size", slots=self._slots, gpus=self._gpus)
         except BaseException:
@@ -221,4 +221,4 @@ def _reap_later(agent: subprocess.Popen[bytes]) -> None:
 def _last_line(path: str) -> str:
     with open(path, "rb") as file:
         lines = file.read()[-4096:].decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it said nothing"
+    return lines[-1] if lines else "it wrote nothing to its log"

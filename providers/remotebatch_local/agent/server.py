@@ -1,4 +1,6 @@
-"""The background process: one a root, started by the first client that needs it, ending itself when idle.
+"""The agent: one background process for each root, started by the first client that needs it.
+
+It ends itself when it has been idle for a while.
 
 ``python -m remotebatch_local.agent ROOT [--slots N] [--gpus N]``
 """
@@ -18,17 +20,17 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import remotebatch_execution.runners.containers as containers
 from remotebatch.errors import ProviderError, RemoteBatchError
 from remotebatch.provider import record_from_plain
+from remotebatch_execution.runners import containers
 from remotebatch_execution.runners.containers import ContainerRunner
 from remotebatch_execution.runners.processes import ProcessRunner, kill_leftovers
 from remotebatch_execution.scheduler import Demand
 from remotebatch_kernel.system import linux
 from remotebatch_local.agent import wire
-from remotebatch_local.agent.watchers import COALESCE
 from remotebatch_local.engine.engine import Engine
 from remotebatch_local.engine.journal import Journal
+from remotebatch_local.engine.watchers import COALESCE
 from remotebatch_local.settings import LocalSettings
 from remotebatch_local.store import Store
 
@@ -44,11 +46,11 @@ class Agent:
     def __init__(self, store: Store, engine: Engine) -> None:
         self._store = store
         self._engine = engine
-        self._last_heard = time.monotonic()
+        self._last_request = time.monotonic()
         self._started = time.time()
         self._stop = asyncio.Event()
         self._operations: dict[str, Callable[..., Any]] = {
-            "version": lambda: wire.VERSION,
+            "version": wire.version,
             "size": engine.resize,
             "submit": self._submit,
             "jobs": lambda: [engine.jobs(), engine.unreadable],
@@ -98,7 +100,7 @@ class Agent:
             writer.close()
 
     async def _answer(self, operation: str, arguments: dict[str, Any], next_request: Awaitable[Any]) -> Any:
-        self._last_heard = time.monotonic()
+        self._last_request = time.monotonic()
         try:
             if operation == "poll":
                 return [True, await self._poll(next_request=next_request, **arguments)]
@@ -123,10 +125,10 @@ class Agent:
     # -- operations -------------------------------------------------------------------------
 
     async def _poll(self, cursors: dict[str, str], timeout: float, next_request: Awaitable[Any]) -> Any:
-        news = self._engine.changes(cursors)
-        if timeout <= 0 or any(self._engine.job(job_id).finished for job_id in news):
-            return news
-        if news:  # nothing that ends a job: more of it may be gathered, as for changes yet to come
+        changes = self._engine.changes(cursors)
+        if timeout <= 0 or any(self._engine.job(job_id).finished for job_id in changes):
+            return changes
+        if changes:  # nothing that ends a job: more of it may be gathered, as for changes yet to come
             timeout = min(timeout, COALESCE)
         with self._engine.watchers.watching(cursors) as changed:
             change = asyncio.ensure_future(changed.wait())
@@ -141,7 +143,7 @@ class Agent:
         capacity, free = self._engine.capacity, self._engine.free
         return {
             "root": self._store.root,
-            "version": wire.VERSION,
+            "version": wire.version(),
             "pid": os.getpid(),
             "started_at": self._started,
             "slots": capacity.slots,
@@ -156,9 +158,9 @@ class Agent:
         if self._engine.busy and not force:
             raise ProviderError(
                 "jobs are in progress; wait for them, or force it: "
-                "the next agent begins their running tasks anew"
+                "the next agent starts their running tasks again"
             )
-        self._withdraw()  # before the answer: who asked may want to start another
+        self._withdraw()  # before the answer: the client may start another agent then
         self._stop.set()
 
     def _withdraw(self) -> None:
@@ -170,8 +172,8 @@ class Agent:
         while True:
             await asyncio.sleep(min(IDLE_SECONDS / 10, 10))
             if self._engine.busy:
-                self._last_heard = time.monotonic()
-            elif time.monotonic() - self._last_heard > IDLE_SECONDS:
+                self._last_request = time.monotonic()
+            elif time.monotonic() - self._last_request > IDLE_SECONDS:
                 _log.info("idle for %g s", IDLE_SECONDS)
                 self._stop.set()
 
@@ -179,7 +181,7 @@ class Agent:
 def _acquire_lock(store: Store) -> int | None:
     """Become the root's only agent; None if there is one that answers.
 
-    The lock is held by an agent and by its warm kernels: while a killed agent's kernels are still
+    The lock is held by an agent and by its fork servers: while a killed agent's kernels are still
     ending their tasks, this waits for them.
     """
     descriptor = os.open(store.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -198,8 +200,8 @@ def _acquire_lock(store: Store) -> int | None:
             return descriptor
 
 
-def _remove_leftover_containers(store: Store, engine_was_used: bool) -> None:
-    if engine_was_used:
+def _remove_leftover_containers(store: Store, containers_were_used: bool) -> None:
+    if containers_were_used:
         try:
             containers.remove_leftovers(store.root)
         except ProviderError as error:
@@ -210,10 +212,11 @@ async def _serve(store: Store, lock: int, capacity: Demand) -> None:
     linux.become_subreaper()
     kill_leftovers(store.root)
     journal = Journal(store.journal)
-    unfinished = [job for job, _, _, finished in journal.jobs() if not finished]
-    _remove_leftover_containers(store, any(job.settings.container_image for job in unfinished))
+    entries = list(journal.jobs())
+    used_containers = any(entry.record.settings.container_image for entry in entries if not entry.finished)
+    _remove_leftover_containers(store, used_containers)
     engine = Engine(store, journal, capacity, ProcessRunner(lock, store.scratch), ContainerRunner(store.root))
-    engine.recover()
+    engine.recover(entries)
     await Agent(store, engine).run()
 
 

@@ -1,26 +1,32 @@
 """Messages between client and agent: MessagePack, each preceded by its length.
 
 A request is ``[operation, arguments]``; an answer ``[true, value]`` or ``[false, [error type,
-message]]``. One side speaks at a time, save that a client may cancel a long poll by a one-way
+message]]``. One side sends at a time, except that a client may cancel a long poll by a one-way
 ``["cancel", {}]``.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
+import importlib.metadata
 import socket
 import struct
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
 
 from remotebatch import errors
+from remotebatch.provider import UnreadableRecord
 
 _LENGTH = struct.Struct("!I")
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder()
-VERSION = version("remotebatch")
-"""A client talks only to an agent of its own version."""
+
+
+@functools.cache
+def version() -> str:
+    """The installed version of remotebatch. A client talks only to an agent of its own version."""
+    return importlib.metadata.version("remotebatch")
 
 
 def encode(message: Any) -> bytes:
@@ -58,8 +64,11 @@ def describe_error(error: errors.RemoteBatchError) -> list[str]:
 
 def rebuild_error(described: list[str]) -> errors.RemoteBatchError:
     """The error that was described."""
-    kind = getattr(errors, described[0], errors.ProviderError)
-    error: errors.RemoteBatchError = kind(described[1])
+    name, message = described
+    kind = (
+        UnreadableRecord if name == UnreadableRecord.__name__ else getattr(errors, name, errors.ProviderError)
+    )
+    error: errors.RemoteBatchError = kind(message)
     return error
 
 

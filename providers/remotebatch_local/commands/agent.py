@@ -11,6 +11,8 @@ import click
 from remotebatch.cli.show import json_option, moment, moment_text, write_facts, write_json
 from remotebatch.cli.target import Target, pass_target
 from remotebatch.errors import ProviderError, ProviderUnavailable
+from remotebatch_local.agent.client import AgentClient
+from remotebatch_local.provider import LocalProvider
 
 
 @click.group()
@@ -34,7 +36,7 @@ def status(target: Target, as_json: bool) -> None:
 
 
 @agent.command()
-@click.option("--force", is_flag=True, help="Even if jobs are in progress; the next agent begins them anew.")
+@click.option("--force", is_flag=True, help="Even if jobs are in progress; the next agent starts them again.")
 @json_option
 @pass_target
 def stop(target: Target, force: bool, as_json: bool) -> None:
@@ -49,11 +51,10 @@ def stop(target: Target, force: bool, as_json: bool) -> None:
         _say_none_is_running(target)
 
 
-def _client(target: Target) -> Any:
-    client = getattr(target.provider, "agent", None)
-    if client is None:
+def _client(target: Target) -> AgentClient:
+    if not isinstance(target.provider, LocalProvider):
         raise ProviderError(f"the provider {target.provider_name!r} has no agent")
-    return client
+    return target.provider.agent
 
 
 @contextmanager

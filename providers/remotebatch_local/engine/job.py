@@ -1,4 +1,4 @@
-"""A job as the engine holds it: its record, where its tasks stand, and what changed when."""
+"""A job as the engine holds it: its record, the states of its tasks, and the order of their changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from remotebatch.status import JobStatus
 from remotebatch_execution.scheduler import Demand
 
 _MANY_TASKS = 256
-"""From here on, a warm kernel that has loaded a job's function saves more than its start costs."""
+"""From here on, a fork server that has loaded a job's function gains more than its start costs."""
 
 
 class LocalJob:
@@ -50,8 +50,8 @@ class LocalJob:
         return -self.record.settings.job_priority, self.position
 
     @property
-    def worth_a_kernel(self) -> bool:
-        """Whether the job should have a warm kernel of its own, with its function loaded."""
+    def worth_a_fork_server(self) -> bool:
+        """Whether the job should have a fork server of its own, with its function loaded."""
         return self.record.task_count >= _MANY_TASKS
 
     @property
@@ -70,7 +70,7 @@ class LocalJob:
         return bool(self._again) or self._fresh < self.record.task_count
 
     def load_later(self, load: Callable[[], Iterable[TaskRecord]]) -> None:
-        """Read the tasks only when somebody asks for them."""
+        """Read the tasks only when they are needed."""
         self._load = load
         self._fresh = self.record.task_count
 
@@ -96,7 +96,7 @@ class LocalJob:
         heapq.heappush(self._again, index)
 
     def stop_waiting(self, indices: Iterable[int] | None) -> list[int]:
-        """Take the given tasks, or all, from those that wait; tell which of them did."""
+        """Take the given tasks, or all, from those that wait; return those that did."""
         waiting = [*self._again, *range(self._fresh, self.record.task_count)]
         if indices is not None:
             wanted = set(indices)
@@ -109,7 +109,7 @@ class LocalJob:
         return taken
 
     def unsettled(self) -> Iterator[int]:
-        """Tasks that were seen to leave their first state but not to end."""
+        """Tasks that are known to have left their first state but not to have ended."""
         return (index for index, task in self._known.items() if not task.status.final)
 
     def restore(self, tasks: Iterable[TaskRecord]) -> None:
@@ -135,7 +135,7 @@ class LocalJob:
         here = f"{self._epoch}.{len(self._changed)}"
         if cursor == here:
             return None
-        if epoch != self._epoch:  # the client's first question, or to the agent before this one
+        if epoch != self._epoch:  # the client's first query, or its first to this agent
             return Changes(here, list(self._known.values()))
         indices = sorted(set(self._changed[int(place) :]))
         return Changes(here, [self.task(index) for index in indices])

@@ -1,8 +1,8 @@
 """What survives the agent: jobs and where their tasks stand, in SQLite.
 
-Writes are gathered and committed together a few times a second, save a submission, which is
-committed before it is acknowledged. What is lost of the last moments if the agent is killed is
-found again from the result objects.
+Writes are gathered and committed together a few times a second, except a submission, which is committed
+before it is acknowledged. What is lost of the last moments if the agent is killed is recovered from the
+result objects.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import msgspec
 
@@ -44,6 +45,17 @@ CREATE TABLE IF NOT EXISTS tasks (
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.encode
+_UNREADABLE = (UnreadableRecord, msgspec.MsgspecError, UnicodeDecodeError, TypeError)
+
+
+class JournalEntry(NamedTuple):
+    """What the journal knows of a job."""
+
+    record: JobRecord
+    position: int
+    """Place in the order of submission."""
+    counts: Counts
+    finished: bool
 
 
 class Journal:
@@ -55,34 +67,40 @@ class Journal:
     def __init__(self, path: str) -> None:
         self._database = open_database(path, _SCHEMA, _SCHEMA_VERSION, "the journal", "choose another root=")
         self.unreadable: dict[str, str] = {}
-        """Job id → why its record cannot be read, of the jobs seen so far."""
+        """Job id → why what is recorded of it cannot be read, of the jobs that were read so far."""
+        self.next_position = self._read_next_position()
+        """Place of the next job in the order of submission, unreadable ones included."""
         self._jobs: dict[str, tuple[Counts, bool]] = {}
         self._tasks: dict[tuple[str, int], TaskRecord] = {}
 
-    def jobs(self) -> Iterator[tuple[JobRecord, int, Counts, bool]]:
-        """All jobs in order of submission: record, position, counts, whether they have finished.
+    def jobs(self) -> Iterator[JournalEntry]:
+        """All jobs in order of submission.
 
         A job whose record cannot be read is left out, and stays as it is; see :attr:`unreadable`.
         """
         query = "SELECT id, record, position, counts, finished FROM jobs ORDER BY position"
         for job_id, record, position, counts, finished in self._database.execute(query):
             try:
-                decoded = decode_record(record, LocalSettings)
-            except UnreadableRecord as error:
-                _log.warning("%s", error)
-                self.unreadable[job_id] = str(error)
-                continue
-            yield decoded, position, msgspec.json.decode(counts, type=Counts), bool(finished)
+                job = decode_record(record, LocalSettings)
+                decoded_counts = msgspec.json.decode(counts, type=Counts)
+            except _UNREADABLE as error:
+                self._note_unreadable(job_id, error)
+            else:
+                yield JournalEntry(job, position, decoded_counts, bool(finished))
 
-    def next_position(self) -> int:
-        """The place of the next job in the order of submission."""
-        last: int | None = self._database.execute("SELECT max(position) FROM jobs").fetchone()[0]
-        return 0 if last is None else last + 1
+    def tasks(self, job_id: str) -> list[TaskRecord]:
+        """Tasks of a job that have left their first state.
 
-    def tasks(self, job_id: str) -> Iterator[TaskRecord]:
-        """Tasks of a job that have left their first state."""
-        for (record,) in self._database.execute("SELECT record FROM tasks WHERE job = ?", (job_id,)):
-            yield msgspec.json.decode(record, type=TaskRecord)
+        :raises UnreadableRecord: if one cannot be read; the job stays as it is.
+        """
+        query = "SELECT record FROM tasks WHERE job = ?"
+        try:
+            return [
+                msgspec.json.decode(record, type=TaskRecord)
+                for (record,) in self._database.execute(query, (job_id,))
+            ]
+        except _UNREADABLE as error:
+            raise UnreadableRecord(self._note_unreadable(job_id, error)) from error
 
     def add_job(self, job: JobRecord, position: int, counts: Counts) -> None:
         """Record a new job, for certain.
@@ -96,13 +114,14 @@ class Journal:
             )
         except sqlite3.Error as error:
             raise ProviderError(f"job {job.name!r} was not submitted: the journal says: {error}") from error
+        self.next_position = position + 1
 
     def note_task(self, job_id: str, task: TaskRecord) -> None:
-        """Record where a task stands, with the next flush."""
+        """Record the state of a task, with the next flush."""
         self._tasks[job_id, task.index] = task
 
     def note_job(self, job_id: str, counts: Counts, finished: bool) -> None:
-        """Record where a job stands, with the next flush."""
+        """Record the state of a job, with the next flush."""
         self._jobs[job_id] = counts, finished
 
     def forget(self, job_id: str) -> None:
@@ -142,3 +161,15 @@ class Journal:
         """Flush and close."""
         self.flush()
         self._database.close()
+
+    def _read_next_position(self) -> int:
+        last: int | None = self._database.execute("SELECT max(position) FROM jobs").fetchone()[0]
+        return 0 if last is None else last + 1
+
+    def _note_unreadable(self, job_id: str, error: Exception) -> str:
+        reason = str(error)
+        if job_id not in reason:
+            reason = f"what is recorded of job {job_id} cannot be read: {reason}"
+        _log.warning("%s", reason)
+        self.unreadable[job_id] = reason
+        return reason

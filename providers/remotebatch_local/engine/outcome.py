@@ -1,4 +1,4 @@
-"""From how a run ended to what is told of the task: status, failure type, exit code, reason."""
+"""From how a run ended to the outcome of its task: failure type, exit code, reason."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SIGNAL_BASE = 128
 
 
 @dataclass(frozen=True)
-class Ending:
+class StopRequest:
     """Why the engine itself is ending a task."""
 
     failure_type: FailureType
@@ -23,42 +23,42 @@ class Ending:
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What is told of a task that has ended; no failure type means success."""
+class TaskOutcome:
+    """The outcome of a task that has ended; no failure type means success."""
 
     exit_code: int | None
     failure_type: FailureType | None = None
     reason: str | None = None
 
 
-def classify(end: TaskEnd, ending: Ending | None, result_path: str | None) -> Outcome:
-    """Work out what became of a task.
+def classify(end: TaskEnd, stop: StopRequest | None, result_path: str | None) -> TaskOutcome:
+    """The outcome of a task whose run has ended.
 
-    :param ending: set if the engine ended it on purpose.
+    :param stop: set if the engine ended it on purpose.
     :param result_path: where its result object would be; None for a command, which has none.
     """
     code = end.exit_code if end.signal is None else _SIGNAL_BASE + end.signal
-    if ending is not None:
-        return Outcome(code, ending.failure_type, ending.reason)
+    if stop is not None:
+        return TaskOutcome(code, stop.failure_type, stop.reason)
     if end.failure is not None:
-        return Outcome(code, FailureType(end.failure), end.message)
+        return TaskOutcome(code, FailureType(end.failure), end.message)
     if end.out_of_memory:
-        return Outcome(code, FailureType.OUT_OF_MEMORY, end.message)
+        return TaskOutcome(code, FailureType.OUT_OF_MEMORY, end.message)
     if end.signal is not None:
         name = signal.Signals(end.signal).name
-        return Outcome(
+        return TaskOutcome(
             code, FailureType.NON_ZERO_EXIT, f"killed by signal {end.signal} ({name}), not by remotebatch"
         )
     if result_path is None:
         if code == exit_codes.SUCCESS:
-            return Outcome(code)
+            return TaskOutcome(code)
         failure = classification.of_command(code)
-        return Outcome(code, failure.type, end.message or failure.reason)
+        return TaskOutcome(code, failure.type, end.message or failure.reason)
     return _classify_call(code, result_path)
 
 
-def found(result_path: str, attempt: int) -> Outcome | None:
-    """The outcome that a stored result tells, for a task whose end nobody saw.
+def stored_outcome(result_path: str, attempt: int) -> TaskOutcome | None:
+    """The outcome according to a stored result, for a task that ended while no agent ran.
 
     :returns: None if the result is of another attempt or cannot be read.
     """
@@ -69,22 +69,22 @@ def found(result_path: str, attempt: int) -> Outcome | None:
     if header["attempt"] != attempt:
         return None
     if header["success"]:
-        return Outcome(exit_codes.SUCCESS)
+        return TaskOutcome(exit_codes.SUCCESS)
     failure = header["failure_type"]
-    return Outcome(classification.exit_code_of(failure), FailureType(failure), header["message"])
+    return TaskOutcome(classification.exit_code_of(failure), FailureType(failure), header["message"])
 
 
-def _classify_call(code: int | None, result_path: str) -> Outcome:
+def _classify_call(code: int | None, result_path: str) -> TaskOutcome:
     if code == exit_codes.SUCCESS and os.path.exists(result_path):
-        return Outcome(code)
+        return TaskOutcome(code)
     try:
         header = envelope.read_header(result_path)
     except FileNotFoundError:
         if code == exit_codes.SUCCESS:
-            return Outcome(
+            return TaskOutcome(
                 code, FailureType.RESULT_UNAVAILABLE, "the process ended well but without storing a result"
             )
-        return Outcome(code, *classification.by_exit_code(code))
+        return TaskOutcome(code, *classification.by_exit_code(code))
     except (OSError, envelope.CorruptEnvelope) as error:
-        return Outcome(code, FailureType.RESULT_UNAVAILABLE, f"the stored result cannot be read: {error}")
-    return Outcome(code, *classification.by_result(code, header))
+        return TaskOutcome(code, FailureType.RESULT_UNAVAILABLE, f"the stored result cannot be read: {error}")
+    return TaskOutcome(code, *classification.by_result(code, header))

@@ -32,7 +32,7 @@ def specify(
     if record.function is None:
         argv = list(inputs.read_span(store.inputs(record), span.start, 1)[0][0])
     else:
-        function = store.object_path("functions", record.function)
+        function = store.objects.path("functions", record.function)
         call = Call(
             function=function,
             inputs=store.inputs(record),
@@ -42,7 +42,7 @@ def specify(
             attempt=task.attempts,
         )
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))} if gpus else {}
-    files = {name: store.object_path("files", digest) for name, digest in record.input_files.items()}
+    files = {name: store.objects.path("files", digest) for name, digest in record.input_files.items()}
     return TaskSpec(
         key=key,
         label=(record.id, numbered_task_id(record, task.index)),
@@ -53,10 +53,10 @@ def specify(
         files=files,
         argv=argv,
         call=call,
-        kernel=store.object_path("kernels", record.kernel),
+        kernel=store.objects.path("kernels", record.kernel),
         python=record.python or "",
         preload=tuple(record.preload),
-        load_ahead=function if job.worth_a_kernel else "",
+        load_ahead=function if job.worth_a_fork_server else "",
         image=settings.container_image,
         memory_limit=settings.memory_limit,
         network=settings.network,

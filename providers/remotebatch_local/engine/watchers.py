@@ -1,4 +1,4 @@
-"""Those who wait for news of jobs."""
+"""Watchers: waiting for changes of jobs."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 COALESCE = 0.02
-"""Seconds for which changes that end no job are gathered before they are told."""
+"""Seconds for which changes that end no job are gathered before they are reported."""
 
 
 class Watchers:
-    """Tells whoever waits that something has changed."""
+    """Notifies those that wait for changes of some jobs."""
 
     def __init__(self) -> None:
         self._of_job: dict[str, set[_Watcher]] = {}
@@ -32,7 +32,7 @@ class Watchers:
                     del self._of_job[job_id]
 
     def notify(self, job_id: str, urgent: bool) -> None:
-        """A job has changed; an urgent change is told at once, others are gathered for a moment."""
+        """A job has changed; an urgent change is reported at once, others are gathered for a moment."""
         for watcher in self._of_job.get(job_id, ()):
             watcher.notify(urgent)
 

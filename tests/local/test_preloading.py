@@ -1,0 +1,29 @@
+"""What a function's module names is loaded once, before the fork, and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import remotebatch
+from remotebatch import SubmissionEnvironment
+
+_TASKS = 600
+
+
+def test_remotebatch_itself_is_preloaded(env: SubmissionEnvironment, root: str) -> None:
+    """It opens nothing when it is imported, or the fork server would begin again without its preloading."""
+
+    def work(_: int) -> tuple[int, int, bool]:
+        import os
+
+        with open(f"/proc/{os.getppid()}/maps") as maps:
+            return remotebatch.vcpu_count(), os.getppid(), "msgspec" in maps.read()
+
+    array = env.options(vcpu_count=2).map_submit(work, range(_TASKS))
+    results = array.results(120)
+    assert [count for count, _, _ in results] == [2] * _TASKS
+    assert len({fork_server for _, fork_server, _ in results}) == 1
+    assert all(loaded for _, _, loaded in results)
+    log = Path(root, "agent.log").read_text()
+    assert "what was loaded holds threads or files" not in log
+    assert "fork server:" not in log
