@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from remotebatch.provider import JobRecord
 from remotebatch.settings import JobSettings
-from remotebatch_azurebatch.accounts.secrets import Discreet
+from remotebatch_azurebatch.secrets import Discreet
 
 Name = Annotated[str, Meta(min_length=1)]
 

@@ -1,4 +1,4 @@
-"""Whether both accounts let us in: asked with one real call each, which tells within seconds."""
+"""Whether both accounts let us in: one real call to each shows it within seconds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import AzureError, ResourceExistsError
 
 from remotebatch.errors import ProviderError
-from remotebatch_azurebatch.accounts.clients import translated
+from remotebatch.storage.layout import OBJECTS
 from remotebatch_azurebatch.accounts.connection import BatchAccount, Connection, Credential, StorageAccount
-from remotebatch_azurebatch.storage.layout import OBJECTS
+from remotebatch_azurebatch.accounts.errors import translated
 
 Account = TypeVar("Account")
 
