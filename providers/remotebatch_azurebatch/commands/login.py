@@ -29,7 +29,7 @@ def login() -> None:
 @login.command("azure")
 @click.option("--from-environment", is_flag=True, help="Save what the variables AZURE_… say; ask nothing.")
 def login_azure(from_environment: bool) -> None:
-    """Save the credentials of a Batch account and a storage account, once both have let us in."""
+    """Save the credentials of a Batch account and a storage account, once both have accepted them."""
     vault.require_open()  # a keyring that does not open is better known before the questions
     found = _from_environment() if from_environment else _from_dialog()
     vault.save_login(found)
@@ -81,9 +81,9 @@ def logout_registry(server: str, user: str | None) -> None:
 @json_option
 @click.pass_context
 def whoami(ctx: click.Context, as_json: bool) -> None:
-    """Show the accounts that jobs go to, where their credentials are, and whether they let us in.
+    """Show the accounts that jobs go to, where their credentials are, and whether these are accepted.
 
-    Ends with exit code 1 if one of the accounts does not.
+    Ends with exit code 1 if one of the accounts refuses them.
     """
     try:
         found = find_login()
