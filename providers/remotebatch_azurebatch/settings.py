@@ -24,9 +24,9 @@ class AzureBatchProperties(Discreet, frozen=True, kw_only=True, forbid_unknown_f
     shown: ClassVar[tuple[str, ...]] = ("pool_id", "service_object", "batch_endpoint", "poll_interval")
 
     pool_id: Name | Annotated[list[Name], Meta(min_length=1)]
-    """Pool that jobs run on (Wolfram: PoolID); of several, an array is spread over all."""
+    """Pool that jobs run on; of several, an array is spread over all."""
     service_object: Literal["new"] | None = None
-    """"new" asks for credentials even where some are saved (Wolfram: "ServiceObject" -> "New")."""
+    """"new" asks for credentials even where some are saved."""
     batch_endpoint: Name | None = None
     """URL of the Batch account, such as ``https://name.region.batch.azure.com``."""
     credential: Any = None
@@ -34,7 +34,7 @@ class AzureBatchProperties(Discreet, frozen=True, kw_only=True, forbid_unknown_f
     storage: Any = None
     """Connection string of the storage account; or its URL, with a credential of azure-identity."""
     poll_interval: Annotated[float, Meta(gt=0)] | None = None
-    """Seconds between looks at a job that is waited for; by default from 0.25 up to 15, with its age."""
+    """Seconds between polls of a job that is waited for; by default from 0.25 up to 15, with its age."""
 
     @property
     def pools(self) -> list[str]:

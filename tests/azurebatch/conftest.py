@@ -98,3 +98,11 @@ def processes(
     environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     yield environment
     environment.close()
+
+
+@pytest.fixture
+def elsewhere(processes: SubmissionEnvironment) -> Iterator[SubmissionEnvironment]:
+    """The same environment in what might be another process."""
+    environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
+    yield environment
+    environment.close()

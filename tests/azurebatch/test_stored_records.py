@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 from unittest import mock
@@ -16,7 +16,6 @@ from remotebatch.status import JobType
 from remotebatch_azurebatch.batch import metadata
 from remotebatch_azurebatch.batch.parts import Span
 from remotebatch_azurebatch.settings import AzureBatchSettings, settings_of
-from tests.azurebatch.conftest import POOL
 
 TIMEOUT = 60.0
 ID = "00000000-0000-4000-8000-000000000000"
@@ -31,14 +30,6 @@ VERSION_1 = (
     '"preload":["numpy"]}'
 )
 """What version 1 wrote: no version, and the digests of input files among the settings."""
-
-
-@pytest.fixture
-def elsewhere(processes: SubmissionEnvironment) -> Iterator[SubmissionEnvironment]:
-    """The same environment in what might be another process."""
-    environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
-    yield environment
-    environment.close()
 
 
 def stored_as(change: Callable[[dict[str, Any]], dict[str, Any]]) -> AbstractContextManager[Any]:

@@ -8,7 +8,7 @@ import pytest
 
 from remotebatch import FailureType, JobStatus, SubmissionEnvironment
 from remotebatch_azurebatch.batch import values
-from remotebatch_azurebatch.batch.parts import part_of
+from remotebatch_azurebatch.batch.parts import PlacedPart, part_of
 from remotebatch_azurebatch.submission import submitter
 from remotebatch_azurebatch.tracking import submission_watch
 from tests.azurebatch.conftest import POOL
@@ -21,14 +21,6 @@ TIMEOUT = 60.0
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Examine soon what holds a job up."""
     monkeypatch.setattr(submission_watch, "_STALLED", 0.5)
-
-
-@pytest.fixture
-def elsewhere(processes: SubmissionEnvironment) -> Any:
-    """The same environment in what might be another process."""
-    environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
-    yield environment
-    environment.close()
 
 
 def fail(number: int) -> None:
@@ -50,7 +42,9 @@ def test_tasks_of_a_job_that_was_never_made_are_reported(
     processes: SubmissionEnvironment, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def two_of_three(count: int, pools: Any) -> Any:
-        return [(part_of(1, {0: 0, 1: 0}), POOL)]  # as if the client had ended before it made the second
+        return [
+            PlacedPart(part_of(1, {0: 0, 1: 0}), POOL)
+        ]  # as if the client had ended before it made the second
 
     monkeypatch.setattr(submitter, "deal", two_of_three)
     array = processes.map_submit(lambda number: number, range(3)).wait(TIMEOUT)

@@ -41,7 +41,7 @@ def facts_of(pool: models.BatchPool) -> PoolFacts:
     machine = pool.virtual_machine_configuration
     containers = machine.container_configuration if machine else None
     policy = pool.task_scheduling_policy
-    vm_size = (pool.vm_size or "").lower()
+    vm_size = lower(pool.vm_size)
     return PoolFacts(
         id=pool.id,
         vm_size=vm_size,

@@ -107,7 +107,7 @@ class AzurePool(pools.Pool):
     ) -> bool:
         """Ask for another number of nodes; a pool that scales by itself ceases to.
 
-        An earlier resize that is still under way is waited for, as Azure takes but one at a time.
+        An earlier resize that is still under way is waited for, as Azure takes only one at a time.
 
         :param dedicated: dedicated nodes; None leaves them as they are.
         :param low_priority: spot nodes; likewise.

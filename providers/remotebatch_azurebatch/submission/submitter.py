@@ -1,4 +1,4 @@
-"""From a packed submission to Azure Batch jobs: what is stored, in which order, and what if that fails."""
+"""From a packed submission to Azure Batch jobs: what is stored, in which order, what happens on failure."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from remotebatch.provider import JobRecord, Submission, TaskRecord
 from remotebatch.provider.recording import record_of
 from remotebatch.storage.conventions import container_name
 from remotebatch_azurebatch.accounts.connection import Connection
-from remotebatch_azurebatch.batch import ends, ids, job_requests, metadata, queries
-from remotebatch_azurebatch.batch.parts import Part, PlacedPart, latest, part_of
+from remotebatch_azurebatch.batch import ids, job_requests, metadata, queries
+from remotebatch_azurebatch.batch.parts import PlacedPart, latest, part_of
 from remotebatch_azurebatch.pools.facts import PoolFacts
 from remotebatch_azurebatch.settings import AzureBatchSettings, Registry, settings_of
 from remotebatch_azurebatch.storage import layout
 from remotebatch_azurebatch.storage.blobs import BlobStore
 from remotebatch_azurebatch.submission.access import Access, Signer
 from remotebatch_azurebatch.submission.commands import packed_commands, stored_commands
+from remotebatch_azurebatch.submission.launch import Launch
 from remotebatch_azurebatch.submission.plan import INPUTS_VARIABLE, JobPlan
 from remotebatch_azurebatch.submission.program import pack_program
 from remotebatch_kernel.formats import inputs
@@ -56,9 +57,8 @@ class Submitter:
         commands = packed_commands(submission.inputs) if program is None else None
         small = inline(submission)
         azure_id = ids.first_part(submission.id)
-        self._store.make_container(
-            container_name(azure_id)
-        )  # so an account that does not answer is known soon
+        # first, so that an account which does not answer is known soon
+        self._store.make_container(container_name(azure_id))
         try:
             record = self._record(submission, settings)
             if program is not None:
@@ -67,7 +67,7 @@ class Submitter:
                 self._store.write(layout.container(record), layout.INPUTS, submission.inputs.write_to)
             digest = program.digest if program else None
             plan = self._plan(record, digest, small, commands)
-            return record, self._start(record, plan, deal(record.task_count, pools), settings.wait_for_quota)
+            return record, Launch(self._client, plan).start(deal(record.task_count, pools))
         except BaseException:
             self._undo(azure_id)
             raise
@@ -96,7 +96,7 @@ class Submitter:
             PlacedPart(part_of(number + place, attempts), pool)
             for place, (pool, attempts) in enumerate(by_pool.items())
         ]
-        return self._start(record, plan, new, settings_of(record).wait_for_quota)
+        return Launch(self._client, plan).start(new)
 
     # -- within -----------------------------------------------------------------------------
 
@@ -129,76 +129,6 @@ class Submitter:
             registry_password=_password(settings.registry),
             commands=commands,
         )
-
-    def _start(
-        self, record: JobRecord, plan: JobPlan, parts: Sequence[PlacedPart], wait_for_quota: bool
-    ) -> list[PlacedPart]:
-        """Make each part's job and add its tasks; one that ends before it has all is followed by another.
-
-        :returns: the parts that were made.
-        """
-        started: list[PlacedPart] = []
-        waiting = list(parts)
-        while waiting:
-            # one that follows a job which ended too early must not do the same
-            ends_by_itself = not started
-            # all have their jobs before any has all of its tasks, so that other clients know what is to come
-            made = [
-                PlacedPart(self._create(record, plan, part, pool, ends_by_itself, wait_for_quota), pool)
-                for part, pool in waiting
-            ]
-            started += made
-            number = 1 + max(part.number for part, _ in started)
-            rests = [(rest, pool) for part, pool in made if (rest := self._fill(record, plan, part, started))]
-            if not ends_by_itself:
-                for part, _ in made:
-                    job_requests.let_end(self._client, part.azure_id(record.id))
-            waiting = [
-                PlacedPart(part_of(number + place, rest), pool) for place, (rest, pool) in enumerate(rests)
-            ]
-        return started
-
-    def _fill(
-        self, record: JobRecord, plan: JobPlan, part: Part, started: Sequence[PlacedPart]
-    ) -> dict[int, int]:
-        """Add a part's tasks.
-
-        :returns: those that need a job of their own, since all that were added before them had ended: index
-            → attempts that the task had in earlier parts.
-        """
-        try:
-            job_requests.add_tasks(
-                self._client, part.azure_id(record.id), list(part.indices())[1:], plan.task
-            )
-        except job_requests.JobEnded as ended:
-            job = queries.get_part(self._client, record, part)
-            if ends.why_ended(record, job)[0] is None:
-                attempts = part.attempts()
-                return {index: attempts[index] for index in ended.indices}
-            for other, _ in started:  # it was aborted by a client that may not have seen all of its jobs
-                job_requests.terminate(self._client, other.azure_id(record.id), ends.terminate_reason(job))
-        return {}
-
-    def _create(
-        self,
-        record: JobRecord,
-        plan: JobPlan,
-        part: Part,
-        pool_id: str,
-        ends_by_itself: bool,
-        wait_for_quota: bool,
-    ) -> Part:
-        azure_id = part.azure_id(record.id)
-        if job_requests.create(
-            self._client, azure_id, lambda: plan.job(part, pool_id, ends_by_itself), wait_for_quota
-        ):
-            return plan.dated(part)
-        there = metadata.part_in(queries.get_part(self._client, record, part))
-        if there.spans != part.spans:  # else it is our own, and its answer was lost
-            raise ProviderError(
-                f"job {record.id} has just been changed from elsewhere: look at its status, and try again"
-            )
-        return there
 
     def _undo(self, azure_id: str) -> None:
         """Remove all parts of a submission, and its container."""

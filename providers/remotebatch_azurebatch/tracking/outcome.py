@@ -87,7 +87,7 @@ def _ended(job: JobRecord, record: TaskRecord, info: Mapping[str, Any], expires:
         limit = job.settings.time_limit
         reason = f"it ran longer than its time_constraint of {limit or 0:g} s"
         return with_outcome(record, failure_type=FailureType.TIMED_OUT, reason=reason)
-    if code == ENDED:  # from outside: the job, or a note, says by whom
+    if code == ENDED:  # from outside: the job or a note says why
         return with_outcome(record, reason=describe_failure(failure))
     if code == _NO_PROGRAM and job.function is None:
         return with_outcome(

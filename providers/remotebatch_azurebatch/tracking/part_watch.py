@@ -53,7 +53,7 @@ class PartWatch:
         """Those that have not ended."""
         return [index for index in self.attempts if index not in self._finished]
 
-    def lose(self, later: Part) -> None:
+    def drop_tasks_of(self, later: Part) -> None:
         """Drop the tasks that a later part has."""
         for index in later.indices():
             self.attempts.pop(index, None)

@@ -125,6 +125,27 @@ class SubmissionWatch:
                 self.find_parts()
             return [watched.placed for watched in self._parts or ()]
 
+    def find_parts(self) -> None:
+        """Ask for the submission's parts: another process may have added some.
+
+        :raises JobNotFound: if there are none.
+        """
+        with self._lock:
+            self._polls += 1
+            known = {watched.part.number: watched for watched in self._parts or ()}
+            found: list[PartWatch] = []
+            for job in queries.list_parts(self._client, self.record):
+                part = metadata.part_in(job)
+                watched = known.get(part.number)
+                if watched is None:
+                    watched = PartWatch(part, self.record, (job.get("poolInfo") or {}).get("poolId") or "")
+                    self._restart_tasks(part)
+                watched.ended = job if metadata.state_of(job) == "completed" else None
+                found = self._parts_with(found, watched)
+            if not found:
+                raise ids.no_job(self.record.id)
+            self._set_parts(found)
+
     def counts(self) -> Counts:
         """How many tasks are in each status: one request for each Azure job, however many tasks it has."""
         parts = self.parts()
@@ -164,27 +185,6 @@ class SubmissionWatch:
         age = time.monotonic() - self._watched_since
         return min(max(age * _SHARE_OF_AGE, _SHORTEST_INTERVAL), _LONGEST_INTERVAL)
 
-    def find_parts(self) -> None:
-        """Ask for the submission's parts: another process may have added some.
-
-        :raises JobNotFound: if there are none.
-        """
-        with self._lock:
-            self._polls += 1
-            known = {watched.part.number: watched for watched in self._parts or ()}
-            found: list[PartWatch] = []
-            for job in queries.list_parts(self._client, self.record):
-                part = metadata.part_in(job)
-                watched = known.get(part.number)
-                if watched is None:
-                    watched = PartWatch(part, self.record, (job.get("poolInfo") or {}).get("poolId") or "")
-                    self._restart_tasks(part)
-                watched.ended = job if metadata.state_of(job) == "completed" else None
-                found = self._parts_with(found, watched)
-            if not found:
-                raise ids.no_job(self.record.id)
-            self._set_parts(found)
-
     def _restart_tasks(self, part: Part) -> None:
         """Tasks of a new part begin another attempt: what is known of the one before counts no longer."""
         for index, attempts in part.attempts().items():
@@ -203,7 +203,7 @@ class SubmissionWatch:
         ordered = sorted([*parts, new], key=lambda watched: watched.part.number)
         for position, watched in enumerate(ordered):
             for later in ordered[position + 1 :]:
-                watched.lose(later.part)
+                watched.drop_tasks_of(later.part)
         return ordered
 
     def _poll_part(self, part: PartWatch) -> None:

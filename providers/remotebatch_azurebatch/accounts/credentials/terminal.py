@@ -28,7 +28,7 @@ _SIGN_INS: dict[str, SignIn] = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What was entered; both accounts have let us in with it."""
+    """What was entered; both accounts have accepted it."""
 
     login: Login
     connection: Connection
@@ -36,7 +36,7 @@ class Answers:
 
 
 def ask_in_terminal(offer_to_save: bool) -> Answers:
-    """Ask until both accounts let us in. Each is verified as soon as its answers are there.
+    """Ask until both accounts accept the answers. Each is verified as soon as its answers are there.
 
     :param offer_to_save: whether to ask about that as well; without, it is taken for granted.
     :raises ProviderError: if the input ends.
@@ -106,7 +106,7 @@ def _ask_entra(questions: _Questions) -> tuple[Login, Connection]:
 
 
 def _verified(what: str, verify: Callable[[T], None], account: T) -> bool:
-    """Verify an account and print the outcome; return whether it let us in."""
+    """Verify an account and print the outcome; return whether it accepts the credential."""
     try:
         verify(account)
     except ProviderError as error:
