@@ -1,1 +1,1 @@
-"""The Dockerfiles of ``remotebatch image build``."""
+"""``remotebatch image``: container images for tasks, and the Dockerfiles that they are built from."""

@@ -1,14 +1,13 @@
 """The AzureBatch provider: what the library calls.
 
-Each part of the work is a module: ``submitter`` makes jobs, ``watch`` hears of them, ``explanation``
-says why tasks failed, ``blobs`` reads what they stored.
+Each part of the work is a room: ``submission`` makes jobs, ``tracking`` watches them and explains failures,
+``storage`` reads what their tasks stored, ``batch`` has the requests to Azure Batch.
 """
 
 from __future__ import annotations
 
 import functools
 import threading
-import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
@@ -30,29 +29,29 @@ from remotebatch.provider import (
     UnreadableRecord,
     Wake,
 )
+from remotebatch.provider.polling import PollLoop
 from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.settings import JobSettings
 from remotebatch.status import JobStatus
 from remotebatch.validation import check
-from remotebatch_azurebatch.accounts.clients import batch_client, translated
+from remotebatch_azurebatch.accounts.clients import batch_client
 from remotebatch_azurebatch.accounts.connection import Connection
 from remotebatch_azurebatch.accounts.credentials import find_connection
 from remotebatch_azurebatch.accounts.credentials.given import given_connection
-from remotebatch_azurebatch.batch import jobs as azurejobs
-from remotebatch_azurebatch.batch import metadata
+from remotebatch_azurebatch.accounts.errors import translated
+from remotebatch_azurebatch.batch import ids, job_requests, metadata, queries
 from remotebatch_azurebatch.pools.pool import Pools
 from remotebatch_azurebatch.pools.preflight import Preflight
 from remotebatch_azurebatch.settings import AzureBatchProperties, AzureBatchSettings
 from remotebatch_azurebatch.storage import layout
 from remotebatch_azurebatch.storage.blobs import BlobStore
 from remotebatch_azurebatch.submission.access import check_lifetime
-from remotebatch_azurebatch.submission.plan import INPUTS_VARIABLE
+from remotebatch_azurebatch.submission.commands import stored_commands
 from remotebatch_azurebatch.submission.submitter import Submitter
-from remotebatch_azurebatch.tracking.diagnosis import Diagnosis
 from remotebatch_azurebatch.tracking.explanation import Explainer, is_stale
-from remotebatch_azurebatch.tracking.watch import Watch, get_job, part_ids
+from remotebatch_azurebatch.tracking.stalled_jobs import StalledJobPolicy
+from remotebatch_azurebatch.tracking.submission_watch import SubmissionWatch
 
-_PAGE = 1000
 _NO_STREAM = frozenset(
     {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 )
@@ -69,7 +68,8 @@ class AzureBatchProvider(Provider):
     def __init__(self, **properties: Any) -> None:
         self._given = check(AzureBatchProperties, properties, "property")
         given_connection(self._given)  # refuses, at once, what is no credential
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, SubmissionWatch] = {}
+        self._poll_loop = PollLoop(self._known_watch)
         self._commands: dict[str, list[list[str]]] = {}
         self._lock = threading.RLock()
 
@@ -93,29 +93,24 @@ class AzureBatchProvider(Provider):
         """Refuse what cannot run on the pools: one request for each, once in a while."""
         assert isinstance(settings, AzureBatchSettings)
         check_lifetime(self.connection.storage, settings)
-        self._preflight.look(self._given.pools, settings)
+        self._preflight.check(self._given.pools, settings)
 
     def submit(self, submission: Submission) -> JobRecord:
         """Store the submission and start the job."""
         settings = submission.settings
         assert isinstance(settings, AzureBatchSettings)
-        facts = self._preflight.look(self._given.pools, settings)
+        facts = self._preflight.check(self._given.pools, settings)
         record, parts = self._submitter.submit(submission, facts)
         self._watch(record).add(parts)
         return record
 
     def jobs(self) -> list[JobListing]:
         """Single and Array jobs, newest first."""
-        with translated("the jobs cannot be listed"):
-            found = list(
-                self._client.list_jobs(
-                    filter=f"startswith(id,'{layout.PREFIX}')", select=metadata.SELECTED, max_results=_PAGE
-                )
-            )
-        going = {layout.job_id(job["id"]) for job in found if metadata.state_of(job) != "completed"}
+        found = queries.list_all(self._client)
+        going = {ids.job_id(job["id"]) for job in found if metadata.state_of(job) != "completed"}
         listings = []
         for job in found:
-            if not layout.is_first_part(job["id"]) or metadata.state_of(job) == "deleting":
+            if not ids.is_first_part(job["id"]) or metadata.state_of(job) == "deleting":
                 continue
             try:
                 record = metadata.record_of(job)
@@ -128,11 +123,10 @@ class AzureBatchProvider(Provider):
 
     def job(self, job_id: str) -> JobRecord:
         """The job of that id."""
-        missing = layout.no_job(job_id)
-        if not layout.is_first_part(layout.first_part(job_id)):
+        missing = ids.no_job(job_id)
+        if not ids.is_first_part(ids.first_part(job_id)):
             raise missing
-        with translated(f"job {job_id} cannot be read", missing):
-            job = self._client.get_job(layout.first_part(job_id), select=metadata.SELECTED)
+        job = queries.get_first_part(self._client, job_id)
         record = metadata.record_of(job)
         if record is None or metadata.state_of(job) == "deleting":
             raise missing
@@ -149,22 +143,11 @@ class AzureBatchProvider(Provider):
     def poll(
         self, cursors: Mapping[str, str], timeout: float = 0.0, wake: Wake | None = None
     ) -> dict[str, Changes]:
-        """Tell what has changed: a look at each job when it is due, and sleep in between."""
-        deadline = time.monotonic() + timeout
-        while True:
-            watches = {job_id: self._known_watch(job_id) for job_id in cursors}
-            for watch in watches.values():
-                if timeout <= 0 or watch.due <= time.monotonic():
-                    watch.look()
-            found = {job_id: watch.changes(cursors[job_id]) for job_id, watch in watches.items()}
-            news = {job_id: changes for job_id, changes in found.items() if changes is not None}
-            due = min((watch.due for watch in watches.values()), default=deadline)
-            pause = min(due, deadline) - time.monotonic()
-            if news or time.monotonic() >= deadline or (pause > 0 and _sleep(pause, wake)):
-                return news
+        """Report what has changed: each job is polled when it is due."""
+        return self._poll_loop.poll(cursors, timeout, wake)
 
     def explain(self, job: JobRecord, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
-        """Find out why tasks failed where their listing does not tell."""
+        """Find out why tasks failed where a list of them does not say."""
         return Explainer(self._watch(job), self._client, self._store).explain(tasks)
 
     def read_result(self, job: JobRecord, index: int) -> bytes:
@@ -199,10 +182,9 @@ class AzureBatchProvider(Provider):
             known = self._commands.get(job.id)
         if known is None:
             first, _ = self._watch(job).parts()[0]
-            small = metadata.variables_of(get_job(self._client, job, first)).get(INPUTS_VARIABLE)
-            known = self._submitter.read_commands(job, small)
+            known = stored_commands(self._store, job, queries.get_part(self._client, job, first))
             with self._lock:
-                self._commands[job.id] = known  # whoever asks for one will ask for others
+                self._commands[job.id] = known  # one is seldom asked for alone
         return known[index]
 
     def read_stream(self, job: JobRecord, index: int, stream: Stream, offset: int = 0) -> bytes:
@@ -211,8 +193,8 @@ class AzureBatchProvider(Provider):
         Where storing it failed, the node is asked after as well, as long as it is there.
         """
         watch = self._watch(job)
-        if not watch.task(index).status.final and watch.due <= time.monotonic():
-            watch.look()  # perhaps nobody else does
+        if not watch.task(index).status.final and watch.is_due:
+            watch.poll_now()  # the job may not be waited for
         status = watch.task(index).status
         if status is JobStatus.ACTIVE:
             return b""
@@ -239,12 +221,12 @@ class AzureBatchProvider(Provider):
         self._store.download(layout.container(job), blob, to)
 
     def abort(self, job: JobRecord, indices: Sequence[int] | None, reason: str) -> None:
-        """End tasks: all of them with their Azure jobs, single ones each with a note of who asked."""
+        """End tasks: all of them with their Azure jobs, single ones each with a note of who asked for it."""
         watch = self._watch(job)
-        watch.find_parts()  # somebody else may have retried it
+        watch.find_parts()  # another process may have retried it
         if indices is None or len(set(indices)) == job.task_count:
             for part, _ in watch.parts():
-                azurejobs.terminate(self._client, part.azure_id(job.id), reason)
+                job_requests.terminate(self._client, part.azure_id(job.id), reason)
         else:
             container = layout.container(job)
             for index in indices:
@@ -253,14 +235,14 @@ class AzureBatchProvider(Provider):
             tasks = [
                 (watch.part_of(index).azure_id(job.id), numbered_task_id(job, index)) for index in indices
             ]
-            azurejobs.terminate_tasks(self._client, tasks)
-        watch.hasten(ending=True)
+            job_requests.terminate_tasks(self._client, tasks)
+        watch.poll_soon(ending=True)
 
     def retry(self, job: JobRecord, indices: Sequence[int] | None) -> None:
         """Add failed tasks once more, in an Azure job of their own: the one they were in may have ended."""
         watch = self._watch(job)
-        watch.find_parts()  # somebody else may have begun to do the same
-        watch.look()
+        watch.find_parts()  # another process may have begun to do the same
+        watch.poll_now()
         wanted = range(job.task_count) if indices is None else indices
         failed = [task for task in map(watch.task, wanted) if task.status is JobStatus.FAILED]
         if not failed:
@@ -268,12 +250,12 @@ class AzureBatchProvider(Provider):
         self._store.delete_of_tasks(
             layout.container(job), {numbered_task_id(job, task.index) for task in failed}
         )
-        watch.add(self._submitter.retry(watch, failed))
+        watch.add(self._submitter.retry(job, watch.parts(), failed))
 
     def delete(self, job: JobRecord) -> None:
         """End the job and remove all that is stored of it."""
-        for azure_id in part_ids(self._client, job.provider_job_id):
-            azurejobs.delete(self._client, azure_id)
+        for azure_id in queries.part_ids(self._client, job.provider_job_id):
+            job_requests.delete(self._client, azure_id)
         self._store.delete_container(layout.container(job))
         self.forget([job.id])
 
@@ -285,7 +267,7 @@ class AzureBatchProvider(Provider):
                 self._commands.pop(job_id, None)
 
     def close(self) -> None:
-        """Give up the connections; the next call makes new ones."""
+        """Close the connections; the next call makes new ones."""
         with self._lock:
             for name in ("_store", "_client"):
                 if name in self.__dict__:
@@ -321,21 +303,23 @@ class AzureBatchProvider(Provider):
 
     # -- within -----------------------------------------------------------------------------
 
-    def _watch(self, job: JobRecord) -> Watch:
+    def _watch(self, job: JobRecord) -> SubmissionWatch:
         with self._lock:
             watch = self._watches.get(job.id)
             if watch is None:
-                diagnosis = Diagnosis(self._client)
-                watch = Watch(self._client, job, self._given.poll_interval, diagnosis.of)
+                policy = StalledJobPolicy(self._client)
+                watch = SubmissionWatch(self._client, job, self._given.poll_interval, policy.examine)
                 self._watches[job.id] = watch
             return watch
 
-    def _known_watch(self, job_id: str) -> Watch:
+    def _known_watch(self, job_id: str) -> SubmissionWatch:
         with self._lock:
             watch = self._watches.get(job_id)
         return watch if watch is not None else self._watch(self.job(job_id))
 
-    def _read_from_node(self, watch: Watch, job: JobRecord, index: int, stream: Stream, offset: int) -> bytes:
+    def _read_from_node(
+        self, watch: SubmissionWatch, job: JobRecord, index: int, stream: Stream, offset: int
+    ) -> bytes:
         azure_id, task_id = watch.part_of(index).azure_id(job.id), numbered_task_id(job, index)
         span = f"bytes={offset}-" if offset else None
         with translated(f"{stream} of task {task_id} in job {job.id} cannot be read"):
@@ -350,11 +334,3 @@ class AzureBatchProvider(Provider):
 
 def _no_result(job: JobRecord, index: int) -> FileNotFoundError:
     return FileNotFoundError(f"task {numbered_task_id(job, index)} has stored no result in its last attempt")
-
-
-def _sleep(pause: float, wake: Wake | None) -> bool:
-    """Sleep for so many seconds; report whether it was ended early."""
-    if wake is not None:
-        return wake.wait(pause)
-    time.sleep(pause)
-    return False

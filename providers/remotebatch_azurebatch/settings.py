@@ -10,7 +10,7 @@ from msgspec import Meta
 
 from remotebatch.provider import JobRecord
 from remotebatch.settings import JobSettings
-from remotebatch_azurebatch.accounts.secrets import Discreet
+from remotebatch_azurebatch.secrets import Discreet
 
 Name = Annotated[str, Meta(min_length=1)]
 
@@ -34,7 +34,7 @@ class AzureBatchProperties(Discreet, frozen=True, kw_only=True, forbid_unknown_f
     storage: Any = None
     """Connection string of the storage account; or its URL, with a credential of azure-identity."""
     poll_interval: Annotated[float, Meta(gt=0)] | None = None
-    """Seconds between looks at a job that is waited for; by default from 0.25 up to 15, with its age."""
+    """Seconds between polls of a job that is waited for; by default from 0.25 up to 15, with its age."""
 
     @property
     def pools(self) -> list[str]:

@@ -40,7 +40,7 @@ def container_pool(
 
 
 def variables(emulator: Emulator) -> dict[str, str]:
-    """What tells a client of an emulator; the keyring is left out of it."""
+    """Environment variables by which a client finds an emulator, without the keyring."""
     return {
         "AZURE_BATCH_ACCOUNT": emulator.account,
         "AZURE_BATCH_ACCESS_KEY": emulator.key,
@@ -62,7 +62,7 @@ def batch(azurite: str) -> Iterator[Emulator]:
 
 @pytest.fixture
 def account(batch: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
-    """The emulator, with the variables set that tell of it."""
+    """The emulator, with the variables set by which clients find it."""
     for name, value in variables(batch).items():
         monkeypatch.setenv(name, value)
     return batch
@@ -95,6 +95,14 @@ def processes(
     """An environment on that emulator."""
     for name, value in variables(processes_emulator).items():
         monkeypatch.setenv(name, value)
+    environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
+    yield environment
+    environment.close()
+
+
+@pytest.fixture
+def elsewhere(processes: SubmissionEnvironment) -> Iterator[SubmissionEnvironment]:
+    """The same environment in what might be another process."""
     environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     yield environment
     environment.close()

@@ -19,6 +19,7 @@ from remotebatch.status import JobType
 from remotebatch_azurebatch.batch import metadata
 from remotebatch_azurebatch.batch.parts import part_of
 from remotebatch_azurebatch.maintenance.leftovers import Kind, Leftover, find_leftovers, remove
+from remotebatch_azurebatch.settings import AzureBatchSettings
 from remotebatch_azurebatch.storage.layout import OBJECTS
 from tests.support.azure_command import AzureCommand
 from tests.support.batch import QUICKLY, connect, new_pool, new_task, wait_for, wait_for_job
@@ -69,8 +70,8 @@ def new_job(client: BatchClient, task_count: int = 1, objects: tuple[str, ...] =
         name="f",
         type=JobType.ARRAY,
         submitted_at=0,
-        submitted_by="somebody@somewhere",
-        settings={"environment": {}},
+        submitted_by="user@host",
+        settings=AzureBatchSettings(),
         element_count=task_count,
     )
     items = metadata.items(record, part_of(1, dict.fromkeys(range(task_count), 0)), objects)
@@ -86,7 +87,8 @@ def new_job(client: BatchClient, task_count: int = 1, objects: tuple[str, ...] =
 
 
 def end(client: BatchClient, job_id: str) -> None:
-    client.begin_terminate_job(job_id, options={"terminateReason": "enough"}, **QUICKLY).result()
+    reason: Any = {"terminateReason": "enough"}
+    client.begin_terminate_job(job_id, options=reason, **QUICKLY).result()
     wait_for_job(client, job_id)
 
 
@@ -194,7 +196,7 @@ def test_what_is_not_ours_is_not_found(client: BatchClient, blobs: BlobServiceCl
         models.BatchJobCreateOptions(id="remotebatch-mine", pool_info=models.BatchPoolInfo(pool_id="p"))
     )
     fill(blobs, "job-remotebatch-mine")
-    fill(blobs, "job-somebody-else")
+    fill(blobs, "job-of-another")
     assert look(client, blobs) == []
 
 
@@ -257,8 +259,13 @@ def test_leftovers_from_the_command_line(
     end(client, job_id)
     assert run() == "Nothing is left over\n"  # nothing so old
     assert "2.0 KiB" in run("--older-than", "0")
-    (told,) = json.loads(run("--older-than", "0", "--json"))
-    assert (told["kind"], told["name"], told["bytes"], told["removed"]) == ("ended job", job_id, 2048, False)
+    (shown,) = json.loads(run("--older-than", "0", "--json"))
+    assert (shown["kind"], shown["name"], shown["bytes"], shown["removed"]) == (
+        "ended job",
+        job_id,
+        2048,
+        False,
+    )
     assert "Aborted" in run("--older-than", "0", "--remove", answer="n\n", code=1)
     assert client.get_job(job_id)
     assert "Removed 1 of 1" in run("--older-than", "0", "--remove", "--yes")

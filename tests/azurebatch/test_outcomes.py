@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from remotebatch import FailureType, JobStatus, JobType
 from remotebatch.provider import JobRecord, TaskRecord
-from remotebatch_azurebatch.tracking import outcome, watch
+from remotebatch_azurebatch.settings import AzureBatchSettings
+from remotebatch_azurebatch.tracking import outcome, submission_watch
 
 NOW = "2026-01-01T00:00:10.1234567Z"
 
@@ -22,7 +24,7 @@ def record(function: str | None = "f", **settings: Any) -> JobRecord:
         type=JobType.SINGLE,
         submitted_at=0.0,
         submitted_by="me@here",
-        settings={"time_constraint": None, "sas_lifetime": 60.0, "storage_identity": None} | settings,
+        settings=AzureBatchSettings(sas_lifetime=60.0, **settings),
         element_count=1,
         function=function,
     )
@@ -88,13 +90,13 @@ def test_commands(code: int, reason: str) -> None:
     assert (found.failure_type, found.reason) == (FailureType.NON_ZERO_EXIT, reason)
 
 
-def test_looks_grow_rarer() -> None:
-    job, nobody = record(), None
-    watched: Any = watch.Watch(nobody, job, None, lambda *_: None)  # type: ignore[arg-type]
+def test_polls_grow_rarer() -> None:
+    job, client = record(), mock.Mock()
+    watched: Any = submission_watch.SubmissionWatch(client, job, None, lambda *_: None)
     pauses = []
     for age in (0, 60, 1000):
         watched._watched_since = time.monotonic() - age
         pauses.append(round(watched._pause(), 1))
     assert pauses == [0.2, 3.0, 15.0]
-    settled: Any = watch.Watch(nobody, job, 7.0, lambda *_: None)  # type: ignore[arg-type]
+    settled: Any = submission_watch.SubmissionWatch(client, job, 7.0, lambda *_: None)
     assert settled._pause() == 7.0

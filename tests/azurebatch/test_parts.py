@@ -8,7 +8,7 @@ import pytest
 from azure.core.exceptions import ResourceExistsError
 
 from azurebatch_emulator import Emulator
-from remotebatch import Command, SubmissionEnvironment
+from remotebatch import ArrayJob, Command, SubmissionEnvironment
 from remotebatch_azurebatch.batch.parts import Span, part_of
 from tests.azurebatch.conftest import POOL, container_pool
 from tests.support.batch import connect, wait_for_nodes
@@ -83,6 +83,7 @@ def test_what_failed_is_added_once_more_where_it_was(two_pools: SubmissionEnviro
     assert (array.counts.succeeded, array.counts.failed) == (2, 2)
     elsewhere = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     attached = elsewhere.job(array.id)
+    assert isinstance(attached, ArrayJob)
     assert attached.wait(TIMEOUT).child_statuses == array.child_statuses
     assert [child.attempts for child in attached] == [1, 3, 1, 3]
     assert isinstance(attached[3].exception(), ValueError)
@@ -101,7 +102,7 @@ def test_another_process_may_retry(processes: SubmissionEnvironment) -> None:
     assert [child.attempts for child in array.wait(TIMEOUT)] == [2, 2]
 
 
-def test_a_part_tells_its_tasks_in_few_words() -> None:
+def test_a_part_describes_its_tasks_in_few_words() -> None:
     part = part_of(2, {0: 1, 1: 1, 2: 1, 5: 1, 6: 2})
     assert part.spans == [Span(0, 3, 1), Span(5, 6, 1), Span(6, 7, 2)]
     assert list(part.indices()) == [0, 1, 2, 5, 6]

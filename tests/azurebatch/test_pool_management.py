@@ -1,4 +1,4 @@
-"""``Pool`` and ``remotebatch azure pool``: pools are made, shown, resized and deleted."""
+"""``AzurePool`` and ``remotebatch azure pool``: pools are made, shown, resized and deleted."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from azurebatch_emulator import Emulator, Quotas, Timings
 from remotebatch.errors import InvalidSetting, ProviderError
 from remotebatch_azurebatch.commands.azure import azure
 from remotebatch_azurebatch.pools import pool as pools
-from remotebatch_azurebatch.pools.pool import Pool, autoscale_formula
+from remotebatch_azurebatch.pools.autoscale import autoscale_formula
+from remotebatch_azurebatch.pools.pool import AzurePool
 from remotebatch_azurebatch.pools.preflight import Preflight
 from remotebatch_azurebatch.settings import AzureBatchSettings, Registry
 from tests.support.azure_command import AzureCommand
@@ -45,9 +46,9 @@ def client(emulator: Emulator) -> Iterator[BatchClient]:
 
 
 @pytest.fixture
-def pool(client: BatchClient) -> Iterator[Pool]:
+def pool(client: BatchClient) -> Iterator[AzurePool]:
     """A pool that does not exist yet; its nodes are given back at the end."""
-    pool = Pool(client, f"pool-{uuid.uuid4()}")
+    pool = AzurePool(client, f"pool-{uuid.uuid4()}")
     yield pool
     if list(client.list_pools(filter=f"id eq '{pool.id}'")):
         pool.delete(wait=True)
@@ -61,15 +62,15 @@ def run(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> AzureCommand:
 # -- making ---------------------------------------------------------------------------------
 
 
-def test_a_new_pool_is_fit_for_jobs_and_scales_to_zero(client: BatchClient, pool: Pool) -> None:
+def test_a_new_pool_is_fit_for_jobs_and_scales_to_zero(client: BatchClient, pool: AzurePool) -> None:
     pool.create(container_images=["python:3.13"])
-    (facts,) = Preflight(client).look([pool.id], AzureBatchSettings(vcpu_count=4))
+    (facts,) = Preflight(client).check([pool.id], AzureBatchSettings(vcpu_count=4))
     assert (facts.slots_per_node, facts.vcpus, facts.node_fill) == (4, 4, "pack")
     assert (facts.nodes, facts.autoscale) == (0, True)
     assert facts.prefetched_images == ("python:3.13",)
 
 
-def test_a_new_pool_uses_an_image_that_runs_containers(client: BatchClient, pool: Pool) -> None:
+def test_a_new_pool_uses_an_image_that_runs_containers(client: BatchClient, pool: AzurePool) -> None:
     pool.create()
     machine = client.get_pool(pool.id).virtual_machine_configuration
     assert machine is not None
@@ -83,7 +84,7 @@ def test_a_new_pool_uses_an_image_that_runs_containers(client: BatchClient, pool
     assert "DockerCompatible" in (image.capabilities or ())
 
 
-def test_a_new_pool_may_have_a_fixed_number_of_nodes(client: BatchClient, pool: Pool) -> None:
+def test_a_new_pool_may_have_a_fixed_number_of_nodes(client: BatchClient, pool: AzurePool) -> None:
     pool.create(vm_size="Standard_E8-2s_v5", nodes=1, spot=True, node_fill="spread")
     wait_for_nodes(client, pool.id)
     status = pool.show()
@@ -91,14 +92,14 @@ def test_a_new_pool_may_have_a_fixed_number_of_nodes(client: BatchClient, pool: 
     assert (status.slots_per_node, status.node_fill, status.autoscale_formula) == (2, "spread", None)
 
 
-def test_slots_must_be_said_where_the_size_does_not_tell(pool: Pool) -> None:
+def test_slots_must_be_said_where_the_size_does_not_tell(pool: AzurePool) -> None:
     with pytest.raises(InvalidSetting, match="slots"):
         pool.create(vm_size="Standard_Quantum")
     pool.create(vm_size="Standard_Quantum", slots=3)
     assert pool.show().slots_per_node == 3
 
 
-def test_a_pool_is_made_once(pool: Pool) -> None:
+def test_a_pool_is_made_once(pool: AzurePool) -> None:
     pool.create()
     with pytest.raises(ProviderError, match="PoolExists"):
         pool.create()
@@ -112,7 +113,7 @@ def test_a_pool_is_made_once(pool: Pool) -> None:
     [(0, 4, False, (0, 0)), (1, 4, False, (1, 0)), (9, 4, False, (2, 0)), (9, 4, True, (0, 2))],
 )
 def test_the_formula_asks_for_as_many_nodes_as_the_tasks_fill(
-    client: BatchClient, pool: Pool, tasks: int, slots: int, spot: bool, targets: tuple[int, int]
+    client: BatchClient, pool: AzurePool, tasks: int, slots: int, spot: bool, targets: tuple[int, int]
 ) -> None:
     pool.create(nodes=0, slots=slots)
     client.create_job(new_job(pool.id, pool.id))
@@ -124,7 +125,7 @@ def test_the_formula_asks_for_as_many_nodes_as_the_tasks_fill(
     client.begin_delete_job(pool.id)
 
 
-def evaluate(client: BatchClient, pool: Pool, formula: str) -> dict[str, int | str]:
+def evaluate(client: BatchClient, pool: AzurePool, formula: str) -> dict[str, int | str]:
     """What a formula comes to at the service just now."""
     from azure.batch.models import BatchPoolEnableAutoScaleOptions, BatchPoolEvaluateAutoScaleOptions
 
@@ -142,7 +143,7 @@ def evaluate(client: BatchClient, pool: Pool, formula: str) -> dict[str, int | s
 # -- looking --------------------------------------------------------------------------------
 
 
-def test_shows_nodes_and_free_slots(client: BatchClient, pool: Pool) -> None:
+def test_shows_nodes_and_free_slots(client: BatchClient, pool: AzurePool) -> None:
     pool.create(nodes=2)
     wait_for_nodes(client, pool.id, 2)
     client.create_job(new_job(pool.id, pool.id))
@@ -154,21 +155,21 @@ def test_shows_nodes_and_free_slots(client: BatchClient, pool: Pool) -> None:
     client.begin_delete_job(pool.id)
 
 
-def test_shows_what_the_formula_came_to(pool: Pool) -> None:
+def test_shows_what_the_formula_came_to(pool: AzurePool) -> None:
     pool.create(max_nodes=3)
-    status = wait_for(pool.show, lambda status: status.autoscale_outcome)
+    status = wait_for(pool.show, lambda status: bool(status.autoscale_outcome))
     assert status.autoscale_formula == autoscale_formula(3)
     assert status.autoscale_outcome is not None
     assert "$TargetDedicatedNodes=0" in status.autoscale_outcome
 
 
-def test_shows_why_nodes_are_missing(pool: Pool) -> None:
+def test_shows_why_nodes_are_missing(pool: AzurePool) -> None:
     pool.create(nodes=5)
-    status = wait_for(pool.show, lambda status: status.resize_errors)
+    status = wait_for(pool.show, lambda status: bool(status.resize_errors))
     assert "CoreQuotaReached" in str(status)
 
 
-def test_a_missing_pool_is_said_to_be_missing(pool: Pool) -> None:
+def test_a_missing_pool_is_said_to_be_missing(pool: AzurePool) -> None:
     with pytest.raises(ProviderError, match=f"{pool.id}.*PoolNotFound"):
         pool.show()
 
@@ -176,7 +177,7 @@ def test_a_missing_pool_is_said_to_be_missing(pool: Pool) -> None:
 # -- resizing and deleting ------------------------------------------------------------------
 
 
-def test_resizing_ends_scaling_by_itself(client: BatchClient, pool: Pool) -> None:
+def test_resizing_ends_scaling_by_itself(client: BatchClient, pool: AzurePool) -> None:
     pool.create()
     assert pool.resize(dedicated=1, wait=True)
     assert not pool.resize(low_priority=2, wait=True)
@@ -186,18 +187,18 @@ def test_resizing_ends_scaling_by_itself(client: BatchClient, pool: Pool) -> Non
     wait_for_nodes(client, pool.id, 3)
 
 
-def test_waiting_for_nodes_that_do_not_come_fails_with_the_cause(pool: Pool) -> None:
+def test_waiting_for_nodes_that_do_not_come_fails_with_the_cause(pool: AzurePool) -> None:
     pool.create(nodes=0)
     with pytest.raises(ProviderError, match="did not get all nodes: AccountCoreQuotaReached"):
         pool.resize(dedicated=9, wait=True)
 
 
-def test_resizing_needs_a_number(pool: Pool) -> None:
+def test_resizing_needs_a_number(pool: AzurePool) -> None:
     with pytest.raises(InvalidSetting, match="how many"):
         pool.resize()
 
 
-def test_deleting(client: BatchClient, pool: Pool) -> None:
+def test_deleting(client: BatchClient, pool: AzurePool) -> None:
     pool.create()
     pool.delete(wait=True)
     with pytest.raises(ProviderError, match="PoolNotFound"):
@@ -249,11 +250,11 @@ def test_private_images_are_pulled_with_a_password_from_the_keyring(
     configuration = client.get_pool(pool_id).virtual_machine_configuration
     assert configuration is not None
     assert configuration.container_configuration is not None
-    (registry,) = configuration.container_configuration.container_registries or ()
+    (registry,) = configuration.container_configuration.container_registries or []
     assert (registry.registry_server, registry.username) == ("name.azurecr.io", "me")
 
 
-def test_a_new_pool_has_no_managed_identity_to_pull_with(pool: Pool) -> None:
+def test_a_new_pool_has_no_managed_identity_to_pull_with(pool: AzurePool) -> None:
     with pytest.raises(InvalidSetting, match="only a template"):
         pool.create(registry=Registry(server="name.azurecr.io", identity="/subscriptions/…"))
 

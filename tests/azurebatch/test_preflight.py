@@ -15,7 +15,9 @@ from azure.core.pipeline.policies import SansIOHTTPPolicy
 
 from azurebatch_emulator import Emulator, Quotas, Timings
 from remotebatch.errors import InvalidSetting, ProviderError, ProviderUnavailable
-from remotebatch_azurebatch.pools.preflight import PoolFacts, PoolWarning, Preflight, has_gpus, vcpus_of
+from remotebatch_azurebatch.pools.facts import PoolFacts
+from remotebatch_azurebatch.pools.preflight import PoolWarning, Preflight
+from remotebatch_azurebatch.pools.vm_sizes import has_gpus, vcpus_of
 from remotebatch_azurebatch.settings import AzureBatchSettings
 from tests.support.batch import QUICKLY, connect, new_pool, wait_for
 from tests.support.wire import wire
@@ -87,7 +89,7 @@ def delete(client: BatchClient, pool_id: str) -> None:
 def refused(client: BatchClient, pool_id: str, settings: AzureBatchSettings = PLAIN) -> str:
     """The message that a job is refused with."""
     with pytest.raises(ProviderError) as refusal:
-        Preflight(client).look([pool_id], settings)
+        Preflight(client).check([pool_id], settings)
     assert repr(pool_id) in str(refusal.value)
     return str(refusal.value)
 
@@ -102,8 +104,8 @@ def test_tells_what_matters_of_each_pool(client: BatchClient) -> None:
         task_scheduling_policy=models.BatchTaskSchedulingPolicy(node_fill_type="pack"),
     )
     second = make(client, nodes=1)
-    wait_for(lambda: Preflight(client).look([second], PLAIN)[0].nodes)
-    facts = Preflight(client).look([first, second], PLAIN)
+    wait_for(lambda: Preflight(client).check([second], PLAIN)[0].nodes)
+    facts = Preflight(client).check([first, second], PLAIN)
     assert facts == [
         PoolFacts(first, "standard_d4s_v5", 4, 4, 0, 0, True, "pack", ("python:3.13",)),
         PoolFacts(second, "standard_d4s_v5", 4, 4, 1, 1, False, "spread", ()),
@@ -114,31 +116,31 @@ def test_tells_what_matters_of_each_pool(client: BatchClient) -> None:
 def test_a_pool_that_was_found_fit_is_not_asked_about_for_a_minute(client: BatchClient) -> None:
     pool_id, clock = make(client), Clock()
     preflight = Preflight(client, clock)
-    before = preflight.look([pool_id], PLAIN)
+    before = preflight.check([pool_id], PLAIN)
     client.begin_delete_pool(pool_id)
     clock.now += 59
-    assert preflight.look([pool_id], PLAIN) == before
+    assert preflight.check([pool_id], PLAIN) == before
     clock.now += 2
     with pytest.raises(ProviderError):
-        preflight.look([pool_id], PLAIN)
+        preflight.check([pool_id], PLAIN)
 
 
 def test_it_costs_one_request_a_pool(client: BatchClient, emulator: Emulator) -> None:
     pools, requests = [make(client), make(client)], Requests()
     with connect(emulator, per_call_policies=[requests]) as counted:
         preflight = Preflight(counted)
-        preflight.look(pools, PLAIN)
-        preflight.look(pools, PLAIN)
+        preflight.check(pools, PLAIN)
+        preflight.check(pools, PLAIN)
     assert requests.made == ["GET", "GET"]
 
 
 def test_a_failure_is_not_remembered(client: BatchClient) -> None:
     pool_id, preflight = f"pool-{uuid.uuid4()}", Preflight(client)
     with pytest.raises(ProviderError, match="no pool"):
-        preflight.look([pool_id], PLAIN)
+        preflight.check([pool_id], PLAIN)
     client.create_pool(new_pool(pool_id, 1, virtual_machine_configuration=machine()))
     with pytest.warns(PoolWarning):
-        assert preflight.look([pool_id], PLAIN)
+        assert preflight.check([pool_id], PLAIN)
     delete(client, pool_id)
 
 
@@ -187,7 +189,7 @@ def test_pool_that_got_no_nodes_says_why(client: BatchClient) -> None:
 def test_pool_that_got_fewer_nodes_than_it_wants_is_used_with_a_warning(client: BatchClient) -> None:
     pool_id = make(client, nodes=4)
     with pytest.warns(PoolWarning, match=r"3 of 4 nodes: .*Quota"):
-        assert Preflight(client).look([pool_id], PLAIN)[0].nodes == 3
+        assert Preflight(client).check([pool_id], PLAIN)[0].nodes == 3
     delete(client, pool_id)
 
 
@@ -198,7 +200,7 @@ def test_a_service_that_does_not_answer_is_no_verdict(client: BatchClient, emula
             "/control/faults", json={"kind": "status", "status": 500, "path": pool_id}
         ).raise_for_status()
     with connect(emulator, retry_total=0) as impatient, pytest.raises(ProviderUnavailable):
-        Preflight(impatient).look([pool_id], PLAIN)
+        Preflight(impatient).check([pool_id], PLAIN)
 
 
 # -- settings that a pool cannot satisfy ----------------------------------------------------
@@ -215,14 +217,14 @@ def test_a_service_that_does_not_answer_is_no_verdict(client: BatchClient, emula
 def test_settings_beyond_the_pool(client: BatchClient, settings: dict[str, Any], says: str) -> None:
     pool_id = make(client)
     with pytest.raises(InvalidSetting, match=says) as refusal:
-        Preflight(client).look([pool_id], AzureBatchSettings(**settings))
+        Preflight(client).check([pool_id], AzureBatchSettings(**settings))
     assert repr(pool_id) in str(refusal.value)
     assert next(iter(settings)) in str(refusal.value)
 
 
 def test_settings_within_the_pool(client: BatchClient) -> None:
     pool_id = make(client, vm_size="Standard_NC4as_T4_v3")
-    Preflight(client).look([pool_id], AzureBatchSettings(vcpu_count=4, gpu_count=1, node_fill="spread"))
+    Preflight(client).check([pool_id], AzureBatchSettings(vcpu_count=4, gpu_count=1, node_fill="spread"))
 
 
 # -- what does no harm ----------------------------------------------------------------------
@@ -230,12 +232,12 @@ def test_settings_within_the_pool(client: BatchClient) -> None:
 
 def test_slots_that_differ_from_the_vcpus_are_warned_of_once(client: BatchClient) -> None:
     pool_id = make(client, task_slots_per_node=8)
-    with pytest.warns(PoolWarning, match="8 task slots a node, but standard_d4s_v5 has 4 vCPUs") as told:
-        Preflight(client).look([pool_id], PLAIN)
-    assert told[0].filename == __file__  # the line that submitted
+    with pytest.warns(PoolWarning, match="8 task slots a node, but standard_d4s_v5 has 4 vCPUs") as warned:
+        Preflight(client).check([pool_id], PLAIN)
+    assert warned[0].filename == __file__  # the line that submitted
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Preflight(client).look([pool_id], PLAIN)
+        Preflight(client).check([pool_id], PLAIN)
 
 
 def test_an_image_that_is_not_prefetched_is_noted(
@@ -243,9 +245,9 @@ def test_an_image_that_is_not_prefetched_is_noted(
 ) -> None:
     pool_id = make(client, virtual_machine_configuration=machine(container_image_names=["mine:1"]))
     caplog.set_level(logging.INFO, "remotebatch")
-    Preflight(client).look([pool_id], AzureBatchSettings(container_image="mine:1"))
+    Preflight(client).check([pool_id], AzureBatchSettings(container_image="mine:1"))
     assert not caplog.messages
-    Preflight(client).look([pool_id], AzureBatchSettings(container_image="mine:2"))
+    Preflight(client).check([pool_id], AzureBatchSettings(container_image="mine:2"))
     assert "mine:2" in caplog.text
 
 

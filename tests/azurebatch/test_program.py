@@ -19,7 +19,7 @@ def test_every_module_is_there_compiled_too() -> None:
     program = pack_program(pack_function(abs, None, True))
     names = set(zipfile.ZipFile(io.BytesIO(program.data)).namelist())
     modules = {name for name in names if name.endswith(".py")}
-    assert {"__main__.py", "remotebatch_kernel/node.py", "cloudpickle/cloudpickle.py"} <= modules
+    assert {"__main__.py", "remotebatch_kernel/hosts/azure_node.py", "cloudpickle/cloudpickle.py"} <= modules
     assert names == modules | {f"{name}c" for name in modules} | {"function"}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from azurebatch_emulator import Emulator, Quotas, Timings
 from remotebatch import ProviderError, SubmissionEnvironment
-from remotebatch_azurebatch.batch import jobs as azurejobs
+from remotebatch_azurebatch.batch import job_requests
 from tests.azurebatch.conftest import POOL, variables
 from tests.support.batch import connect, wait_for_nodes
 
@@ -34,7 +34,7 @@ def one_job_only(azurite: str) -> Iterator[Emulator]:
 def full(one_job_only: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[SubmissionEnvironment]:
     for name, value in variables(one_job_only).items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(azurejobs, "_QUOTA_PAUSE", 0.1)
+    monkeypatch.setattr(job_requests, "_QUOTA_PAUSE", 0.1)
     environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
     yield environment
     environment.close()

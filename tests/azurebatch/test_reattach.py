@@ -39,15 +39,15 @@ print(env.jobs()[:2] == [array, single])
 @pytest.fixture
 def machine(batch: Emulator, tmp_path: Path) -> Iterator[Machine]:
     """A user's machine that has logged in once: its keyring holds the credentials, its variables do not."""
-    told = variables(batch)
-    del told["PYTHON_KEYRING_BACKEND"]
+    found = variables(batch)
+    del found["PYTHON_KEYRING_BACKEND"]
     storage_key = batch.storage_connection_string.partition("AccountKey=")[2].partition(";")[0]
     machine = Machine(tmp_path, secrets=[batch.key, storage_key])
     with keyring_of(machine):
-        machine.set(told)
+        machine.set(found)
         logged_in = machine.remotebatch("login", "azure", "--from-environment")
         assert logged_in.code == 0, logged_in.errors
-        machine.unset(*told)
+        machine.unset(*found)
         yield machine
 
 

@@ -51,7 +51,7 @@ def test_watching_and_collecting(many: SubmissionEnvironment, capsys: pytest.Cap
     assert len(nothing) == 0
 
 
-def test_a_tick_is_one_page_of_what_has_changed(many: SubmissionEnvironment) -> None:
+def test_a_poll_is_one_page_of_what_has_changed(many: SubmissionEnvironment) -> None:
     def sleep(_: int) -> None:
         import time
 
@@ -62,7 +62,7 @@ def test_a_tick_is_one_page_of_what_has_changed(many: SubmissionEnvironment) -> 
     watch = provider._watch(array._tracker.record)
     with counted() as looking:
         for _ in range(5):
-            watch.look()
+            watch.poll_now()
     assert looking.sent == [("GET", f"/jobs/{array.provider_job_id}/tasks")] * 5
     array.delete()
 

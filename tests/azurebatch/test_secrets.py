@@ -63,14 +63,14 @@ def test_signatures_are_only_where_nodes_look_for_them_and_keys_nowhere(
         running = _command_lines()
         seen = array.results(TIMEOUT)
     client: Any = processes._client.provider._client  # type: ignore[attr-defined]
-    told = [client.get_job(array.provider_job_id).as_dict()]
-    told += [task.as_dict() for task in client.list_tasks(array.provider_job_id)]
-    found = list(_texts(told))
+    answers = [client.get_job(array.provider_job_id).as_dict()]
+    answers += [task.as_dict() for task in client.list_tasks(array.provider_job_id)]
+    found = list(_texts(answers))
     assert any("sig=" in text for _, text in found)
     assert [where for where, text in found if "sig=" in text and not _MAY_HAVE_SIGNATURES & set(where)] == []
     said = "\n".join([*seen, *caplog.messages, repr(array), repr(processes), str(array.properties())])
     for key in keys:
-        assert key not in json.dumps(told)
+        assert key not in json.dumps(answers)
         assert key not in said
     assert "sig=" not in said
     assert "sig=" not in running

@@ -31,7 +31,7 @@ IDENTITY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentit
 
 
 def job_of(env: SubmissionEnvironment, azure_id: str) -> dict[str, Any]:
-    """The Azure job as Azure tells of it."""
+    """The Azure job as Azure describes it."""
     return dict(env._client.provider._client.get_job(azure_id).as_dict())  # type: ignore[attr-defined]
 
 
@@ -146,12 +146,12 @@ def test_a_task_may_change_its_input_files(processes: SubmissionEnvironment) -> 
 
 
 def test_values_of_variables_are_not_in_the_metadata(processes: SubmissionEnvironment) -> None:
-    def tell() -> str:
+    def read() -> str:
         import os
 
         return os.environ["TOKEN"]
 
-    job = processes.options(environment={"TOKEN": "for the task alone"}).submit(tell)
+    job = processes.options(environment={"TOKEN": "for the task alone"}).submit(read)
     assert job.result(TIMEOUT) == "for the task alone"
     assert "for the task alone" not in json.dumps(job_of(processes, job.provider_job_id)["metadata"])
     other = SubmissionEnvironment("AzureBatch", pool_id="pool")

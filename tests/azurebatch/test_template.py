@@ -20,12 +20,13 @@ from azure.mgmt.storage import models as storage
 from click.testing import CliRunner
 
 from azurebatch_emulator import Emulator
+from remotebatch_azurebatch.batch.ids import PREFIX
 from remotebatch_azurebatch.commands.azure import azure
-from remotebatch_azurebatch.pools.pool import MAX_NODES, VM_SIZE, Pool, autoscale_formula
+from remotebatch_azurebatch.pools.autoscale import autoscale_formula
+from remotebatch_azurebatch.pools.pool import MAX_NODES, VM_SIZE, AzurePool
 from remotebatch_azurebatch.pools.preflight import Preflight
 from remotebatch_azurebatch.pools.template import template
 from remotebatch_azurebatch.settings import AzureBatchSettings
-from remotebatch_azurebatch.storage.layout import PREFIX
 from tests.support.deployment import Deployment, deploy_arm, deploy_bicep
 
 USUAL: dict[str, Any] = {}
@@ -42,7 +43,7 @@ UNUSUAL = {
     "submitterId": "11111111-2222-3333-4444-555555555555",
     "submitterType": "Group",
 }
-MODELS = {
+MODELS: dict[str, tuple[str, Any]] = {
     # by the types, and the api-versions that these very packages are for
     "Microsoft.Storage/storageAccounts": ("2024-01-01", storage.StorageAccountCreateParameters),
     "Microsoft.Storage/storageAccounts/managementPolicies": ("2024-01-01", storage.ManagementPolicy),
@@ -227,9 +228,9 @@ def test_the_pool_is_fit_for_jobs(client: BatchClient, given: dict[str, Any]) ->
     assert client.get_pool(pool_id).auto_scale_evaluation_interval == timedelta(minutes=5)
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # of slots that are not the size's vCPUs
-        (facts,) = Preflight(client).look([pool_id], AzureBatchSettings(vcpu_count=4))
+        (facts,) = Preflight(client).check([pool_id], AzureBatchSettings(vcpu_count=4))
     assert facts.slots_per_node == facts.vcpus
-    assert Pool(client, pool_id).show().resize_errors == ()
+    assert AzurePool(client, pool_id).show().resize_errors == ()
 
 
 # -- from the command line ------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Hearing of every task, whatever happens to the jobs that they are in."""
+"""Every task is watched to its end, whatever happens to the jobs that they are in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from remotebatch import FailureType, JobStatus, SubmissionEnvironment
-from remotebatch_azurebatch.batch.parts import part_of
+from remotebatch_azurebatch.batch import values
+from remotebatch_azurebatch.batch.parts import PlacedPart, part_of
 from remotebatch_azurebatch.submission import submitter
-from remotebatch_azurebatch.tracking import part_watch, watch
+from remotebatch_azurebatch.tracking import submission_watch
 from tests.azurebatch.conftest import POOL
 from tests.support.batch import wait_for_job
 
@@ -18,38 +19,32 @@ TIMEOUT = 60.0
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look soon for what holds a job up."""
-    monkeypatch.setattr(watch, "_STALLED", 0.5)
-
-
-@pytest.fixture
-def elsewhere(processes: SubmissionEnvironment) -> Any:
-    """The same environment in what might be another process."""
-    environment = SubmissionEnvironment("AzureBatch", pool_id=POOL)
-    yield environment
-    environment.close()
+    """Examine soon what holds a job up."""
+    monkeypatch.setattr(submission_watch, "_STALLED", 0.5)
 
 
 def fail(number: int) -> None:
     raise ValueError(number)
 
 
-def test_one_answer_tells_of_all_tasks_however_many_pages_it_takes(
+def test_one_poll_brings_all_tasks_however_many_pages_it_takes(
     processes: SubmissionEnvironment, elsewhere: SubmissionEnvironment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     array = processes.map_submit(fail, range(12)).wait(TIMEOUT)
-    monkeypatch.setattr(part_watch, "_PAGE", 5)
+    monkeypatch.setattr(values, "PAGE", 5)
     attached: Any = elsewhere.job(array.id)
     assert attached.status is JobStatus.COMPLETED
     attached.retry().wait(TIMEOUT)
     assert [child.attempts for child in attached] == [2] * 12
 
 
-def test_tasks_of_a_job_that_was_never_made_are_told_of(
+def test_tasks_of_a_job_that_was_never_made_are_reported(
     processes: SubmissionEnvironment, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def two_of_three(count: int, pools: Any) -> Any:
-        return [(part_of(1, {0: 0, 1: 0}), POOL)]  # as if the client had ended before it made the second
+        return [
+            PlacedPart(part_of(1, {0: 0, 1: 0}), POOL)
+        ]  # as if the client had ended before it made the second
 
     monkeypatch.setattr(submitter, "deal", two_of_three)
     array = processes.map_submit(lambda number: number, range(3)).wait(TIMEOUT)
@@ -57,7 +52,7 @@ def test_tasks_of_a_job_that_was_never_made_are_told_of(
     assert "cut short before it was added" in str(array[2].status_reason)
 
 
-def test_a_task_that_somebody_else_has_added_is_passed_over(processes: SubmissionEnvironment) -> None:
+def test_a_task_that_is_not_ours_is_passed_over(processes: SubmissionEnvironment) -> None:
     def sleep() -> str:
         import time
 
@@ -108,7 +103,7 @@ def test_a_task_that_was_ended_before_it_began_is_known_at_once(
     assert "aborted by remotebatch" in str(attached.status_reason)
 
 
-def test_a_retry_from_elsewhere_begins_the_tasks_anew(
+def test_a_retry_from_elsewhere_begins_the_tasks_again(
     processes: SubmissionEnvironment, elsewhere: SubmissionEnvironment
 ) -> None:
     array = processes.map_submit(fail, range(2)).wait(TIMEOUT)

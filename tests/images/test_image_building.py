@@ -126,9 +126,9 @@ def test_the_image_has_the_packages_and_tasks_run_in_it(
     assert "Warning" not in built.stderr
 
     def greet() -> str:
-        import greeting
+        import greeting  # type: ignore[import-not-found]
 
-        return greeting.hello()
+        return str(greeting.hello())
 
     assert env.options(container_image=tag).submit(greet).result() == "hello from the image"
 

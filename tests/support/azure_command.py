@@ -1,4 +1,4 @@
-"""``remotebatch azure`` as somebody runs it who has an emulator's credentials in the variables."""
+"""``remotebatch azure`` with an emulator's credentials in the variables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["AzureCommand"]
 
 
 class AzureCommand:
-    """Runs ``remotebatch azure`` in this process, which has no keyring for so long."""
+    """Runs ``remotebatch azure`` in this process, which has no keyring meanwhile."""
 
     def __init__(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
         keyring.get_keyring()  # it would look for one later

@@ -1,4 +1,4 @@
-"""A managed identity: the endpoint on a machine of Azure that gives tokens to whoever runs there."""
+"""A managed identity: the endpoint on a machine of Azure that gives tokens to the programs that run there."""
 
 from __future__ import annotations
 

@@ -137,7 +137,7 @@ class Terminal:
         self._child.send(text)
 
     def end(self) -> int:
-        """Wait for the program's end; return its exit code, as a shell tells it."""
+        """Wait for the program's end; return its exit code, as a shell gives it."""
         self._child.expect(pexpect.EOF)
         self.shown += self._child.before
         self._child.wait()

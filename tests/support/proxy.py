@@ -1,6 +1,6 @@
 """A proxy in front of one of the two services: it counts the requests, and lets some fail on order.
 
-Signatures do not cover the host, so clients and nodes need only be told its URL in place of the service's.
+Signatures do not cover the host, so clients and nodes need only use its URL in place of the service's.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def rewritten(change: Callable[[bytes], bytes]) -> Treatment:
 
 
 class Hold:
-    """A treatment that keeps requests waiting until it is told to let them go, or to cut them."""
+    """A treatment that keeps requests waiting until they are released, or cut."""
 
     def __init__(self) -> None:
         self.reached = threading.Event()

@@ -29,7 +29,7 @@ from azurebatch_emulator.protocol.models.containers import (
 from azurebatch_emulator.state.configuration import AccountConfiguration
 from remotebatch.errors import ProviderError
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
-from remotebatch_execution.runners import GRACE, Runner, TaskEnd, TaskSpec, containers
+from remotebatch_execution.runners import Runner, TaskEnd, TaskSpec, containers
 from remotebatch_execution.runners.containers import ContainerRunner
 from remotebatch_execution.runners.processes import ProcessRunner
 from remotebatch_kernel.system.linux import LEFTOVER_MARK

@@ -14,7 +14,7 @@ Origin = Literal["given", "keyring", "environment", "dialog"]
 
 @dataclass(frozen=True)
 class BatchAccount:
-    """A Batch account and who we are there."""
+    """A Batch account, and the credential for it."""
 
     endpoint: str
     """Its URL, without a slash at the end."""
@@ -30,7 +30,7 @@ class BatchAccount:
 
 @dataclass(frozen=True)
 class StorageAccount:
-    """A storage account and who we are there."""
+    """A storage account, and the credential for it."""
 
     url: str
     """URL of its blob service, without a slash at the end."""

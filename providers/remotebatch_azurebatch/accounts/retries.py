@@ -71,9 +71,9 @@ def _is_throttled(response: Any) -> bool:
 
 def _pause(policy: Any, tries: int, response: Any) -> float:
     """Seconds to wait: as the service says, and no less than after any other failure."""
-    told = str(response.http_response.headers.get("Retry-After") or "")
+    asked = str(response.http_response.headers.get("Retry-After") or "")
     pause: float = policy.get_backoff_time({"count": tries})
-    return max(pause, float(told)) if told.isdigit() else pause
+    return max(pause, float(asked)) if asked.isdigit() else pause
 
 
 def _position(request: Any) -> int | None:

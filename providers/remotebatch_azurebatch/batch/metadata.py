@@ -1,4 +1,4 @@
-"""What an Azure Batch job tells of the submission that it is a part of: enough to attach to it from anywhere.
+"""What an Azure Batch job holds of the submission that it is a part of: enough to attach to it from anywhere.
 
 The values of environment variables are left to the job's own settings, where they have to be anyhow.
 """
@@ -13,6 +13,7 @@ import msgspec
 
 from remotebatch.provider import JobRecord, decode_record, encode_record
 from remotebatch_azurebatch.batch.parts import Part
+from remotebatch_azurebatch.batch.values import lower
 from remotebatch_azurebatch.settings import AzureBatchSettings
 
 _RECORD, _PART, _OBJECTS = "remotebatch", "remotebatch.part", "remotebatch.objects"
@@ -53,8 +54,8 @@ def _with_environment(record: JobRecord, environment: dict[str, str]) -> JobReco
 
 
 def state_of(job: Mapping[str, Any]) -> str:
-    """The state of a job, in lower case: the client takes other spellings for no state that it knows."""
-    return str(job["state"]).lower()
+    """The state of a job, in lower case."""
+    return lower(job["state"])
 
 
 def part_in(job: Mapping[str, Any]) -> Part:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from remotebatch_azurebatch.storage import layout
+from remotebatch_azurebatch.batch import ids
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -52,7 +53,19 @@ class Part(msgspec.Struct, frozen=True):
 
     def azure_id(self, job_id: str) -> str:
         """Id of the Azure Batch job."""
-        return layout.first_part(job_id) if self.number == 1 else layout.further_part(job_id, self.number)
+        return ids.first_part(job_id) if self.number == 1 else ids.further_part(job_id, self.number)
+
+
+class PlacedPart(NamedTuple):
+    """A part, and the pool that its Azure job runs on."""
+
+    part: Part
+    pool_id: str
+
+
+def latest(parts: Sequence[PlacedPart], index: int) -> PlacedPart:
+    """The part that a task of a submission belongs to now."""
+    return next((placed for placed in reversed(parts) if placed.part.has(index)), parts[0])
 
 
 def part_of(number: int, attempts: Mapping[int, int]) -> Part:

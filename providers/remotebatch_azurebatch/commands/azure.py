@@ -2,31 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import timedelta
-from typing import IO, TYPE_CHECKING, Literal
+from typing import IO, Literal
 
 import click
 
-from remotebatch.cli.show import json_option, write_facts, write_json, write_table
-
-if TYPE_CHECKING:
-    from azure.batch import BatchClient
-    from azure.storage.blob import BlobServiceClient
-
-    from remotebatch_azurebatch.accounts.connection import Connection
-    from remotebatch_azurebatch.maintenance.leftovers import Leftover
-    from remotebatch_azurebatch.pools.pool import AzurePool
-
-pool_argument = click.argument("pool_id", metavar="POOL_ID")
-wait_option = click.option("--wait", is_flag=True, help="Return only when it is done.")
+from remotebatch_azurebatch.commands.leftovers import leftovers
+from remotebatch_azurebatch.commands.pools import pool
 
 
 @click.group()
 def azure() -> None:
     """Set up Azure Batch for jobs, and clean up after them."""
+
+
+azure.add_command(pool)
+azure.add_command(leftovers)
 
 
 @azure.command()
@@ -44,210 +34,3 @@ def template(language: Literal["arm", "bicep"], output: IO[str]) -> None:
     from remotebatch_azurebatch.pools import template
 
     output.write(template.template(language))
-
-
-# -- pools --------------------------------------------------------------------------------------
-
-
-@azure.group()
-def pool() -> None:
-    """Look at a pool, make, resize or delete it."""
-
-
-@pool.command()
-@pool_argument
-@json_option
-def show(pool_id: str, as_json: bool) -> None:
-    """Show how a pool is set up and where it stands."""
-    with _pool(pool_id) as found:
-        status = found.show()
-    if as_json:
-        write_json(asdict(status))
-    else:
-        write_facts(status.facts())
-
-
-@pool.command()
-@pool_argument
-@click.option("--nodes", type=click.IntRange(min=0), metavar="N", help="Dedicated nodes that it is to have.")
-@click.option("--spot-nodes", type=click.IntRange(min=0), metavar="N", help="Spot nodes that it is to have.")
-@wait_option
-def resize(pool_id: str, nodes: int | None, spot_nodes: int | None, wait: bool) -> None:
-    """Give a pool another number of nodes."""
-    if nodes is None and spot_nodes is None:
-        raise click.UsageError("say --nodes or --spot-nodes")
-    with _pool(pool_id) as found:
-        was_automatic = found.resize(nodes, spot_nodes, wait=wait)
-    if was_automatic:
-        print(f"Pool {pool_id} does not scale by itself any more")
-    print(f"{'Resized' if wait else 'Resizing'} pool {pool_id}")
-
-
-@pool.command()
-@pool_argument
-@click.option(
-    "--vm-size", metavar="SIZE", help="Azure's name of the nodes' size.  [default: Standard_D4s_v5]"
-)
-@click.option(
-    "--nodes",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help="A fixed number of nodes; without it the pool scales with its tasks, down to none.",
-)
-@click.option(
-    "--max-nodes", type=click.IntRange(min=1), metavar="N", help="Nodes it never exceeds.  [default: 10]"
-)
-@click.option("--spot", is_flag=True, help="Spot nodes: cheaper, and may be taken away at any time.")
-@click.option("--image", "images", multiple=True, help="An image to pull beforehand; repeatable.")
-@click.option("--registry", "server", metavar="SERVER", help="The registry that asks who pulls them.")
-@click.option("--user", metavar="USER", help="Who pulls: saved with 'remotebatch login registry'.")
-@click.option(
-    "--slots", type=click.IntRange(1, 256), help="Task slots of a node; by default one for each vCPU."
-)
-@click.option(
-    "--node-fill",
-    type=click.Choice(["pack", "spread"]),
-    default="pack",
-    show_default=True,
-    help="Fill one node before the next, or spread tasks over all.",
-)
-def create(
-    pool_id: str,
-    vm_size: str | None,
-    nodes: int | None,
-    max_nodes: int | None,
-    spot: bool,
-    images: Sequence[str],
-    server: str | None,
-    user: str | None,
-    slots: int | None,
-    node_fill: Literal["pack", "spread"],
-) -> None:
-    """Make a Linux pool that runs containers."""
-    from remotebatch_azurebatch.pools.pool import MAX_NODES, VM_SIZE
-    from remotebatch_azurebatch.settings import Registry
-
-    if nodes is not None and max_nodes is not None:
-        raise click.UsageError("--nodes is for a fixed number, --max-nodes for a pool that scales: give one")
-    if (server is None) != (user is None):
-        raise click.UsageError("--registry and --user go together")
-    with _pool(pool_id) as found:
-        found.create(
-            vm_size=vm_size or VM_SIZE,
-            nodes=nodes,
-            max_nodes=max_nodes or MAX_NODES,
-            spot=spot,
-            container_images=images,
-            registry=Registry(server=server, user=user) if server else None,
-            slots=slots,
-            node_fill=node_fill,
-        )
-    print(f"Made pool {pool_id}")
-
-
-@pool.command()
-@pool_argument
-@click.option("--yes", is_flag=True, help="Do not ask first.")
-@wait_option
-def delete(pool_id: str, yes: bool, wait: bool) -> None:
-    """Delete a pool with all its nodes."""
-    if not yes:
-        click.confirm(f"Delete pool {pool_id} and end what runs on it?", abort=True)
-    with _pool(pool_id) as found:
-        found.delete(wait=wait)
-    print(f"{'Deleted' if wait else 'Deleting'} pool {pool_id}")
-
-
-# -- leftovers ----------------------------------------------------------------------------------
-
-
-@azure.command()
-@click.option(
-    "--older-than",
-    "days",
-    type=click.FloatRange(min=0),
-    default=7,
-    show_default=True,
-    metavar="DAYS",
-    help="Only what is at least so old.",
-)
-@click.option("--remove", "to_remove", is_flag=True, help="Remove all of it, results too.")
-@click.option("--yes", is_flag=True, help="Do not ask first.")
-@json_option
-def leftovers(days: float, to_remove: bool, yes: bool, as_json: bool) -> None:
-    """List what jobs have left at Azure: idle and ended jobs, containers, objects."""
-    from remotebatch_azurebatch.maintenance.leftovers import find_leftovers, remove
-
-    with _clients(_connection()) as (batch, blobs):
-        found = find_leftovers(batch, blobs, timedelta(days=days))
-        if not as_json:
-            _write(found)
-        if to_remove and found:
-            if not yes:
-                click.confirm(f"Remove these {len(found)} for good, with all results in them?", abort=True)
-            removed = remove(found, batch, blobs)
-        else:
-            removed = []
-    if as_json:
-        write_json([{**_plain(leftover), "removed": leftover in removed} for leftover in found])
-    elif to_remove and found:
-        print(f"Removed {len(removed)} of {len(found)}")
-
-
-def _write(found: Sequence[Leftover]) -> None:
-    if not found:
-        print("Nothing is left over")
-        return
-    rows = [
-        [leftover.kind.value, leftover.name, f"{leftover.age.days} d", _bytes(leftover.size), leftover.why]
-        for leftover in found
-    ]
-    write_table(["what", "name", "age", "size", "why"], rows)
-    print(f"\n{len(found)} in all, {_bytes(sum(leftover.size for leftover in found))}")
-
-
-def _plain(leftover: Leftover) -> dict[str, object]:
-    return {
-        "kind": leftover.kind,
-        "name": leftover.name,
-        "age_seconds": leftover.age.total_seconds(),
-        "bytes": leftover.size,
-        "why": leftover.why,
-        "jobs": leftover.jobs,
-        "container": leftover.container,
-    }
-
-
-def _bytes(size: float) -> str:
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
-
-
-# -- whom to ask --------------------------------------------------------------------------------
-
-
-def _connection() -> Connection:
-    from remotebatch_azurebatch.accounts.credentials import find_connection
-    from remotebatch_azurebatch.settings import AzureBatchProperties
-
-    return find_connection(AzureBatchProperties(pool_id="-"))  # it has the credentials; the pool is no matter
-
-
-@contextmanager
-def _pool(pool_id: str) -> Iterator[AzurePool]:
-    from remotebatch_azurebatch.accounts.clients import batch_client
-    from remotebatch_azurebatch.pools.pool import AzurePool
-
-    with batch_client(_connection().batch) as client:
-        yield AzurePool(client, pool_id)
-
-
-@contextmanager
-def _clients(connection: Connection) -> Iterator[tuple[BatchClient, BlobServiceClient]]:
-    from remotebatch_azurebatch.accounts.clients import batch_client, blob_client
-
-    with batch_client(connection.batch) as batch, blob_client(connection.storage) as blobs:
-        yield batch, blobs

@@ -9,6 +9,7 @@ import click
 
 from remotebatch.cli.show import json_option, write_facts, write_json
 from remotebatch.errors import ProviderError
+from remotebatch.views.terminal import in_terminal
 from remotebatch_azurebatch.accounts.connection import BatchAccount, StorageAccount
 from remotebatch_azurebatch.accounts.credentials import dialog, registries, vault
 from remotebatch_azurebatch.accounts.credentials.logins import Login
@@ -28,7 +29,7 @@ def login() -> None:
 @login.command("azure")
 @click.option("--from-environment", is_flag=True, help="Save what the variables AZURE_… say; ask nothing.")
 def login_azure(from_environment: bool) -> None:
-    """Save the credentials of a Batch account and a storage account, once both have let us in."""
+    """Save the credentials of a Batch account and a storage account, once both have accepted them."""
     vault.require_open()  # a keyring that does not open is better known before the questions
     found = _from_environment() if from_environment else _from_dialog()
     vault.save_login(found)
@@ -41,7 +42,7 @@ def login_azure(from_environment: bool) -> None:
 def login_registry(server: str, user: str) -> None:
     """Save the password of a container registry; it is asked for, or read from standard input."""
     registries.server_name(server)
-    if sys.stdin.isatty():
+    if in_terminal(sys.stdin):
         password = str(click.prompt("Password", hide_input=True, err=True))
     else:
         password = sys.stdin.readline().rstrip("\r\n")
@@ -80,9 +81,9 @@ def logout_registry(server: str, user: str | None) -> None:
 @json_option
 @click.pass_context
 def whoami(ctx: click.Context, as_json: bool) -> None:
-    """Show the accounts that jobs go to, where their credentials are, and whether they let us in.
+    """Show the accounts that jobs go to, where their credentials are, and whether these are accepted.
 
-    Ends with exit code 1 if one of the accounts does not.
+    Ends with exit code 1 if one of the accounts refuses them.
     """
     try:
         found = find_login()
@@ -94,7 +95,7 @@ def whoami(ctx: click.Context, as_json: bool) -> None:
 
     connection = found.login.connect(found.origin)
     batch_problem, storage_problem = problems_of(connection)
-    told = {
+    shown = {
         "credentials": found.login.kind,
         "origin": found.origin,
         "batch": _account(connection.batch, connection.batch.endpoint, batch_problem),
@@ -102,9 +103,9 @@ def whoami(ctx: click.Context, as_json: bool) -> None:
         "registries": _registries(),
     }
     if as_json:
-        write_json(told)
+        write_json(shown)
     else:
-        write_facts(_facts(told))
+        write_facts(_facts(shown))
     if batch_problem or storage_problem:
         ctx.exit(1)
 
@@ -118,7 +119,7 @@ def _from_environment() -> Login:
 
 
 def _from_dialog() -> Login:
-    if not dialog.in_terminal():
+    if not dialog.can_prompt():
         raise ProviderError(
             "there is no terminal to ask for credentials in; with --from-environment they are taken from "
             "the environment's variables"
@@ -147,11 +148,11 @@ def _registries() -> list[dict[str, str]]:
     return [{"server": each.server, "user": each.user} for each in saved]
 
 
-def _facts(told: dict[str, Any]) -> dict[str, str | None]:
-    facts: dict[str, str | None] = {"credentials": told["credentials"], "from": _ORIGINS[told["origin"]]}
+def _facts(shown: dict[str, Any]) -> dict[str, str | None]:
+    facts: dict[str, str | None] = {"credentials": shown["credentials"], "from": _ORIGINS[shown["origin"]]}
     for what in ("batch", "storage"):
-        account = told[what]
+        account = shown[what]
         facts[f"{what} account"] = f"{account['account']} at {account['url']}"
         facts[f"{what} verified"] = "yes" if account["verified"] else f"no: {account['problem']}"
-    facts["registries"] = ", ".join(f"{each['user']} at {each['server']}" for each in told["registries"])
+    facts["registries"] = ", ".join(f"{each['user']} at {each['server']}" for each in shown["registries"])
     return facts

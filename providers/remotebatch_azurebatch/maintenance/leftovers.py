@@ -16,12 +16,13 @@ from azure.core.exceptions import ResourceModifiedError, ResourceNotFoundError
 from azure.storage.blob import BlobServiceClient
 
 from remotebatch.errors import ProviderError
+from remotebatch.provider import JobRecord, UnreadableRecord
 from remotebatch.storage.conventions import container_name
-from remotebatch_azurebatch.accounts.clients import translated
-from remotebatch_azurebatch.batch import jobs as azurejobs
-from remotebatch_azurebatch.batch import metadata
-from remotebatch_azurebatch.pools.preflight import plain
-from remotebatch_azurebatch.storage.layout import OBJECTS, PREFIX
+from remotebatch_azurebatch.accounts.errors import translated
+from remotebatch_azurebatch.batch import job_requests, metadata
+from remotebatch_azurebatch.batch.ids import PREFIX
+from remotebatch_azurebatch.batch.values import lower
+from remotebatch_azurebatch.storage.layout import OBJECTS
 
 WEEK = timedelta(days=7)
 
@@ -42,7 +43,7 @@ class Kind(str, Enum):
 
 @dataclass(frozen=True)
 class Leftover:
-    """Something at Azure that nobody seems to need."""
+    """Something at Azure that seems to be of no use any more."""
 
     kind: Kind
     name: str
@@ -92,7 +93,7 @@ def remove(leftovers: Sequence[Leftover], batch: BatchClient, blobs: BlobService
     """Remove leftovers for good, with all results in them; what is gone already does no harm.
 
     :returns: those that are gone or going. Left as they are: objects that a job has come to need since,
-        or that were stored anew.
+        or that were stored again.
     :raises ProviderError: if a service refuses.
     """
     objects = any(leftover.kind is Kind.OBJECT for leftover in leftovers)
@@ -116,11 +117,11 @@ class _Submission:
 
     @property
     def is_going(self) -> bool:
-        return any(plain(part.state) == "deleting" for part in self.parts)
+        return any(lower(part.state) == "deleting" for part in self.parts)
 
     @property
     def has_ended(self) -> bool:
-        return all(plain(part.state) == "completed" for part in self.parts)
+        return all(lower(part.state) == "completed" for part in self.parts)
 
     @property
     def since(self) -> datetime:
@@ -131,8 +132,8 @@ class _Submission:
 
     @property
     def task_count(self) -> int | None:
-        """Tasks that it was to have, as far as its record tells."""
-        records = (metadata.record_of(part.as_dict()) for part in self.parts)
+        """Tasks that it was to have; None if no record says so that this version can read."""
+        records = (_record_of(part) for part in self.parts)
         return next((record.task_count for record in records if record), None)
 
     @property
@@ -142,9 +143,16 @@ class _Submission:
             return {name for part in self.parts for name in metadata.objects_of(part.as_dict())}
         except (ValueError, TypeError) as error:
             raise ProviderError(
-                f"the metadata of job {self.id!r} cannot be read, so nobody knows which stored "
+                f"the metadata of job {self.id!r} cannot be read, so it is unknown which stored "
                 "objects it needs; delete that job first"
             ) from error
+
+
+def _record_of(part: models.BatchJob) -> JobRecord | None:
+    try:
+        return metadata.record_of(part.as_dict())
+    except UnreadableRecord:  # the job can be removed all the same
+        return None
 
 
 def _submissions(batch: BatchClient) -> dict[str, _Submission]:
@@ -239,7 +247,7 @@ def _needed(submissions: dict[str, _Submission]) -> set[str]:
 def _sized(leftover: Leftover, blobs: BlobServiceClient) -> Leftover:
     if leftover.container is None:
         return leftover
-    with suppress(ResourceNotFoundError):  # somebody else removed it meanwhile
+    with suppress(ResourceNotFoundError):  # another process removed it meanwhile
         stored = blobs.get_container_client(leftover.container).list_blobs()
         return replace(leftover, size=sum(blob.size for blob in stored))
     return leftover
@@ -253,7 +261,7 @@ def _remove(leftover: Leftover, batch: BatchClient, blobs: BlobServiceClient, ne
         if leftover.kind is Kind.OBJECT:
             return leftover.name not in needed and _remove_object(leftover, blobs)
         for job in leftover.jobs:
-            azurejobs.delete(batch, job)
+            job_requests.delete(batch, job)
         if leftover.container is not None:
             with suppress(ResourceNotFoundError):
                 blobs.delete_container(leftover.container)

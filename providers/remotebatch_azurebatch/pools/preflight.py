@@ -1,21 +1,21 @@
-"""Whether a pool can run a job, told before anything is stored or started."""
+"""Whether a pool can run a job, checked before anything is stored or started."""
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from azure.batch import BatchClient, models
 from azure.core.exceptions import ResourceNotFoundError
 
 from remotebatch.errors import InvalidSetting, ProviderError
-from remotebatch_azurebatch.accounts.clients import translated
+from remotebatch_azurebatch.accounts.errors import translated
+from remotebatch_azurebatch.batch.values import lower
+from remotebatch_azurebatch.pools.facts import PoolFacts, facts_of, resize_errors
 from remotebatch_azurebatch.settings import AzureBatchSettings
 
 _log = logging.getLogger("remotebatch")
@@ -38,20 +38,6 @@ _SELECTED = [
     "taskSchedulingPolicy",
 ]
 
-# Standard_E8-2s_v5: family, vCPUs, those of them that are in use, further letters, version
-_VM_SIZE = re.compile(r"(?:standard|basic)_([a-z]+?)(\d+)(?:-(\d+))?([a-z]*)((?:_.*)?)")
-_GPU_FAMILIES = ("nc", "nd", "ng", "nv")  # not np, which has FPGAs
-_DOUBLING = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 11: 2, 12: 4, 13: 8, 14: 16, 15: 20}
-_BY_NUMBER = {
-    # older families, whose numbers count sizes and not vCPUs
-    "a": {0: 1, 1: 1, 2: 2, 3: 4, 4: 8, 5: 2, 6: 4, 7: 8, 8: 8, 9: 16, 10: 8, 11: 16},
-    "d": _DOUBLING,
-    "ds": _DOUBLING,
-    "g": {1: 2, 2: 4, 3: 8, 4: 16, 5: 32},
-    "gs": {1: 2, 2: 4, 3: 8, 4: 16, 5: 32},
-}
-_COUNTED_SINCE = {"a": "_v2", "d": "_v3", "ds": "_v3"}
-
 _OURS = frozenset({"remotebatch", "remotebatch_azurebatch"})
 _warned: set[str] = set()
 
@@ -60,37 +46,11 @@ class PoolWarning(UserWarning):
     """A pool will run the job, but not as well as it could."""
 
 
-@dataclass(frozen=True)
-class PoolFacts:
-    """What matters of a pool to the jobs that it is to run."""
-
-    id: str
-    vm_size: str
-    """Lower case, as ``standard_d4s_v5``."""
-    vcpus: int | None
-    """vCPUs of that size; None where its name does not tell."""
-    slots_per_node: int
-    nodes: int
-    """Nodes that it has now, dedicated and spot."""
-    target_nodes: int
-    """Nodes that it is to have."""
-    autoscale: bool
-    node_fill: str
-    """``pack`` or ``spread``."""
-    prefetched_images: tuple[str, ...]
-    """Container images that its nodes fetch before their first task."""
-
-    @property
-    def has_gpus(self) -> bool:
-        """Whether the VM size is of a family with GPUs."""
-        return has_gpus(self.vm_size)
-
-
 class Preflight:
-    """Looks at pools before jobs are sent to them, and remembers for a minute what it saw.
+    """Checks pools before jobs are sent to them, and remembers for a minute what it found.
 
     :param client: Microsoft's client of the Batch account.
-    :param clock: tells the time in seconds, from any beginning.
+    :param clock: returns the time in seconds, from any beginning.
     """
 
     def __init__(self, client: BatchClient, clock: Callable[[], float] = time.monotonic) -> None:
@@ -99,8 +59,8 @@ class Preflight:
         self._seen: dict[str, tuple[float, PoolFacts]] = {}
         self._lock = threading.Lock()
 
-    def look(self, pool_ids: Sequence[str], settings: AzureBatchSettings) -> list[PoolFacts]:
-        """Tell of each pool what matters to a job, at the cost of at most one request a pool.
+    def check(self, pool_ids: Sequence[str], settings: AzureBatchSettings) -> list[PoolFacts]:
+        """Refuse what cannot run; return what matters of each pool. At most one request a pool.
 
         What does no harm is a :class:`PoolWarning`, once for each pool, or a note in the log.
 
@@ -138,79 +98,16 @@ class Preflight:
                 ) from error
 
 
-def facts_of(pool: models.BatchPool) -> PoolFacts:
-    """What matters of a pool, as the service describes it."""
-    machine = pool.virtual_machine_configuration
-    containers = machine.container_configuration if machine else None
-    policy = pool.task_scheduling_policy
-    vm_size = (pool.vm_size or "").lower()
-    return PoolFacts(
-        id=pool.id,
-        vm_size=vm_size,
-        vcpus=vcpus_of(vm_size),
-        slots_per_node=pool.task_slots_per_node or 1,
-        nodes=(pool.current_dedicated_nodes or 0) + (pool.current_low_priority_nodes or 0),
-        target_nodes=(pool.target_dedicated_nodes or 0) + (pool.target_low_priority_nodes or 0),
-        autoscale=bool(pool.enable_auto_scale),
-        node_fill=plain(policy.node_fill_type) if policy else "spread",
-        prefetched_images=tuple((containers and containers.container_image_names) or ()),
-    )
-
-
-def vcpus_of(vm_size: str) -> int | None:
-    """vCPUs of a VM size, read from its name; None where the name does not tell.
-
-    >>> vcpus_of("Standard_D4s_v5"), vcpus_of("Standard_E8-2s_v5"), vcpus_of("Standard_D3_v2")
-    (4, 2, 4)
-    """
-    found = _VM_SIZE.fullmatch(vm_size.lower())
-    if found is None:
-        return None
-    family, number, in_use, _, version = found.groups()
-    if in_use:
-        return int(in_use)
-    if family in _BY_NUMBER and not _counts_vcpus(family, version):
-        return _BY_NUMBER[family].get(int(number))
-    return int(number) or None
-
-
-def has_gpus(vm_size: str) -> bool:
-    """Whether a VM size is of a family with GPUs."""
-    return vm_size.lower().removeprefix("standard_").startswith(_GPU_FAMILIES)
-
-
-def plain(value: object) -> str:
-    """A value of an enumeration in lower case; the client leaves one that it does not know as it came."""
-    return str(getattr(value, "value", value) or "").lower()
-
-
-def resize_errors(pool: models.BatchPool) -> list[str]:
-    """Why a pool did not reach its size the last time, in the service's words."""
-    return [_resize_error(error) for error in pool.resize_errors or ()]
-
-
-def _resize_error(error: models.ResizeError) -> str:
-    details = (f"{item.name}: {item.value}" for item in error.error_values or ())
-    text = " ".join([(error.message or "").split("\n")[0], *details]).strip()
-    return f"{error.code}: {text}" if text else str(error.code)
-
-
-def _counts_vcpus(family: str, version: str) -> bool:
-    since = _COUNTED_SINCE.get(family)
-    generation = re.match(r"_v\d+", version)
-    return since is not None and generation is not None and generation.group() >= since
-
-
 def _check_pool(pool: models.BatchPool) -> None:
     """Refuse a pool that can run no job of ours."""
-    if plain(pool.state) == "deleting":
+    if lower(pool.state) == "deleting":
         raise ProviderError(
-            f"pool {pool.id!r} is being deleted; choose another, or make it anew once it is gone"
+            f"pool {pool.id!r} is being deleted; choose another, or make it again once it is gone"
         )
     _check_machine(pool)
     facts = facts_of(pool)
-    # while it is being resized, they tell of the time before
-    errors = resize_errors(pool) if plain(pool.allocation_state) == "steady" else []
+    # while it is being resized, they are those of the time before
+    errors = resize_errors(pool) if lower(pool.allocation_state) == "steady" else []
     if facts.nodes:
         if errors:
             _warn(f"pool {pool.id!r} has {facts.nodes} of {facts.target_nodes} nodes: {'; '.join(errors)}")

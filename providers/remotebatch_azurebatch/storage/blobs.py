@@ -22,8 +22,9 @@ from azure.core.exceptions import AzureError, HttpResponseError, ResourceExistsE
 from azure.storage.blob import BlobProperties, BlobServiceClient, ContainerClient
 from azure.storage.blob.aio import ContainerClient as AsyncContainerClient
 
-from remotebatch_azurebatch.accounts.clients import BEING_DELETED, blob_client, code_of, explain, translated
+from remotebatch_azurebatch.accounts.clients import blob_client
 from remotebatch_azurebatch.accounts.connection import StorageAccount
+from remotebatch_azurebatch.accounts.errors import BEING_DELETED, code_of, explain, translated
 from remotebatch_azurebatch.accounts.retries import AsyncBlobRetry
 from remotebatch_azurebatch.storage import layout
 
@@ -33,7 +34,7 @@ _KNOWN_FOR = 600.0
 """Seconds for which an object that was seen to be stored is taken to be."""
 _READERS = 16
 _AHEAD = 2 * _READERS
-"""Blobs that may be held in memory before somebody takes them."""
+"""Blobs that may be held in memory before they are taken."""
 _BATCH = 256
 """Blobs that one request may delete (Azure)."""
 _FIRST_RETRIES, _FIRST_TIMEOUT = 2, 5.0
@@ -103,7 +104,7 @@ class BlobStore:
             with _unless_there():
                 blob.upload_blob(content(), overwrite=False)
         except ResourceNotFoundError:  # the account's first job: its container of objects is not there yet
-            with _unless_there():  # by somebody else's first job
+            with _unless_there():  # by another client's first job
                 self.client.create_container(layout.OBJECTS)
             with _unless_there():
                 blob.upload_blob(content(), overwrite=False)
@@ -113,7 +114,7 @@ class BlobStore:
     def make_container(self, name: str) -> None:
         """Make a job's container; that it is there already, from a repeated call, does no harm.
 
-        The first that is asked of the account for a job: if it cannot be reached, that is soon said.
+        It is the first request of a job to the account: if that cannot be reached, the error comes soon.
         """
         doing = f"container {name!r} cannot be made in account {self._account.name!r}"
         with translated(doing), _unless_there():
@@ -272,7 +273,7 @@ class _AsyncCredential:
         return await asyncio.to_thread(self._credential.get_token, *scopes, **options)
 
     async def close(self) -> None:
-        """Nothing: it belongs to somebody else."""
+        """Nothing: it is not ours to close."""
 
     async def __aenter__(self) -> _AsyncCredential:
         return self
@@ -295,7 +296,7 @@ def _unless_there() -> Iterator[None]:
     try:
         yield
     except ResourceExistsError as error:
-        if code_of(error).lower() == BEING_DELETED:
+        if code_of(error) == BEING_DELETED:
             raise
 
 

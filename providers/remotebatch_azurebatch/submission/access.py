@@ -10,8 +10,8 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.storage.blob import BlobServiceClient, UserDelegationKey, generate_container_sas
 
 from remotebatch.errors import InvalidSetting
-from remotebatch_azurebatch.accounts.clients import translated
 from remotebatch_azurebatch.accounts.connection import StorageAccount
+from remotebatch_azurebatch.accounts.errors import translated
 from remotebatch_azurebatch.settings import LONGEST_SAS, AzureBatchSettings
 
 _READ, _WRITE = "r", "cw"

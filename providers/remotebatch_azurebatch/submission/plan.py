@@ -1,6 +1,6 @@
 """A job's record as Azure Batch's own objects, in the form in which its REST interface has them.
 
-Plain dicts, for of tasks there may be a million: Microsoft's client takes them as they are.
+Plain dicts, as there may be a million tasks: Microsoft's client takes them as they are.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 from remotebatch.provider import JobRecord
 from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.provider.variables import job_variables, task_variables
-from remotebatch_azurebatch.batch import metadata
+from remotebatch_azurebatch.batch import metadata, values
 from remotebatch_azurebatch.batch.parts import Part
 from remotebatch_azurebatch.settings import settings_of
 from remotebatch_azurebatch.storage import layout
@@ -33,11 +33,10 @@ _COPY_FILES = f'cp -R "$AZ_BATCH_JOB_PREP_WORKING_DIR/{node.FILES}/." .; '
 INPUTS_VARIABLE = "REMOTEBATCH_INPUTS"
 """Variable with the inputs object as a ``data:`` URL, where it is small."""
 _AS_ROOT = {"autoUser": {"scope": "pool", "elevationLevel": "admin"}}
-"""In the container that is; as anybody else an image's programs may not write into its working directory."""
+"""In the container, that is: any other user of an image may not write into the task's working directory."""
 _HIGHEST_PRIORITY = 1000
 _LONGEST_DISPLAY_NAME = 1024
-_FOREVER = "P10675199DT2H48M5.4775807S"
-_KEPT_ON_NODE = "PT6H"
+_KEPT_ON_NODE = 6 * 3600.0  # seconds
 _PREPARATION_RETRIES = 2
 """A node on which it fails gets no task of the job any more."""
 
@@ -92,8 +91,8 @@ class JobPlan:
             "metadata": self._metadata(part),
         }
         if settings.storage_identity is None:
-            # once nothing can be stored any more, nothing shall wait or run, whoever is there to see
-            body["constraints"] = {"maxWallClockTime": duration(self._access.seconds)}
+            # nothing may wait or run once nothing can be stored, even if no client is there to end it
+            body["constraints"] = {"maxWallClockTime": values.duration(self._access.seconds)}
         preparation = self._preparation()
         if preparation is not None:
             body["jobPreparationTask"] = preparation
@@ -111,10 +110,12 @@ class JobPlan:
         settings, task_id = self._settings, numbered_task_id(self.record, index)
         constraints: dict[str, Any] = {
             "maxTaskRetryCount": settings.max_retries,
-            "retentionTime": _KEPT_ON_NODE,  # it is in Blob Storage by then; Azure would keep it a week
+            "retentionTime": values.duration(
+                _KEPT_ON_NODE
+            ),  # it is in Blob Storage by then; Azure would keep it a week
         }
         if settings.time_limit is not None:
-            constraints["maxWallClockTime"] = duration(settings.time_limit)
+            constraints["maxWallClockTime"] = values.duration(settings.time_limit)
         return {
             "id": task_id,
             "commandLine": self._command_line,
@@ -159,7 +160,7 @@ class JobPlan:
         return container
 
     def _preparation(self) -> dict[str, Any] | None:
-        """What is done once on each node: everything that its tasks share comes there but once."""
+        """What is done once on each node: it fetches everything that the job's tasks share."""
         record, files = self.record, self.record.input_files
         resources = [
             self._access.resource_file(layout.OBJECTS, layout.file_object(digest), f"{node.FILES}/{name}")
@@ -174,7 +175,9 @@ class JobPlan:
         if not resources and self._settings.job_preparation is None:
             return None
         expires = self._settings.storage_identity is None
-        retention = duration(self._settings.sas_lifetime_seconds) if expires else _FOREVER
+        retention = (
+            values.duration(self._settings.sas_lifetime_seconds) if expires else values.LONGEST_DURATION
+        )
         return {
             "commandLine": _shell(self._settings.job_preparation or "true"),
             "resourceFiles": resources,
@@ -185,10 +188,10 @@ class JobPlan:
 
     def _common_variables(self) -> dict[str, str]:
         record = self.record
-        told = {"chunksize": record.chunksize, "elements": record.element_count}
+        call = {"chunksize": record.chunksize, "elements": record.element_count}
         variables = job_variables(record)
         if self._program is not None:
-            variables["REMOTEBATCH_CALL"] = json.dumps(told)
+            variables["REMOTEBATCH_CALL"] = json.dumps(call)
         if self._inputs is not None:
             variables[INPUTS_VARIABLE] = self._inputs
         return variables
@@ -204,11 +207,6 @@ class JobPlan:
         if self._program is not None:
             objects.append(layout.program_object(self._program))
         return metadata.items(self.record, part, objects)
-
-
-def duration(seconds: float) -> str:
-    """A time span as Azure writes it: ISO 8601."""
-    return f"PT{seconds:.3f}S"
 
 
 def _variables(variables: Mapping[str, str]) -> list[dict[str, str]]:

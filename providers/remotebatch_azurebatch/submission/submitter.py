@@ -1,43 +1,33 @@
-"""From a packed submission to Azure Batch jobs: what is stored, in which order, and what if that fails."""
+"""From a packed submission to Azure Batch jobs: what is stored, in which order, what happens on failure."""
 
 from __future__ import annotations
 
 import io
 import logging
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 
 import msgspec
 from azure.batch import BatchClient
 
-from remotebatch.errors import CannotSend, ProviderError
+from remotebatch.errors import ProviderError
 from remotebatch.provider import JobRecord, Submission, TaskRecord
 from remotebatch.provider.recording import record_of
 from remotebatch.storage.conventions import container_name
 from remotebatch_azurebatch.accounts.connection import Connection
-from remotebatch_azurebatch.batch import jobs as azurejobs
-from remotebatch_azurebatch.batch import metadata
-from remotebatch_azurebatch.batch.parts import Part, part_of
-from remotebatch_azurebatch.pools.preflight import PoolFacts
+from remotebatch_azurebatch.batch import ids, job_requests, metadata, queries
+from remotebatch_azurebatch.batch.parts import PlacedPart, latest, part_of
+from remotebatch_azurebatch.pools.facts import PoolFacts
 from remotebatch_azurebatch.settings import AzureBatchSettings, Registry, settings_of
 from remotebatch_azurebatch.storage import layout
 from remotebatch_azurebatch.storage.blobs import BlobStore
 from remotebatch_azurebatch.submission.access import Access, Signer
+from remotebatch_azurebatch.submission.commands import packed_commands, stored_commands
+from remotebatch_azurebatch.submission.launch import Launch
 from remotebatch_azurebatch.submission.plan import INPUTS_VARIABLE, JobPlan
 from remotebatch_azurebatch.submission.program import pack_program
-from remotebatch_azurebatch.tracking.watch import (
-    Watch,
-    get_job,
-    list_parts,
-    part_ids,
-    terminate_reason,
-    why_ended,
-)
 from remotebatch_kernel.formats import inputs
 
-_LONGEST_COMMAND = 120_000
-"""Bytes; Linux takes 128 KiB of one variable."""
 _INLINE = 6 * 1024
 """Bytes of inputs that travel in the Azure job itself rather than in a blob."""
 _log = logging.getLogger("remotebatch")
@@ -54,20 +44,21 @@ class Submitter:
 
     def submit(
         self, submission: Submission, pools: Sequence[PoolFacts]
-    ) -> tuple[JobRecord, list[tuple[Part, str]]]:
+    ) -> tuple[JobRecord, list[PlacedPart]]:
         """Store a submission and start its jobs, one on each pool that gets any of its tasks.
 
-        Whatever goes wrong, and be it that the user interrupts it, nothing of the job is left.
+        If anything goes wrong, an interrupt by the user included, nothing of the job is left.
 
-        :returns: its record, and its parts, each with its pool.
+        :returns: its record, and its parts.
         """
         settings = submission.settings
         assert isinstance(settings, AzureBatchSettings)
         program = pack_program(submission.function) if submission.function else None
-        commands = _commands(submission) if program is None else None
+        commands = packed_commands(submission.inputs) if program is None else None
         small = inline(submission)
-        azure_id = layout.first_part(submission.id)
-        self._store.make_container(container_name(azure_id))  # the first to tell whether storage answers
+        azure_id = ids.first_part(submission.id)
+        # first, so that an account which does not answer is known soon
+        self._store.make_container(container_name(azure_id))
         try:
             record = self._record(submission, settings)
             if program is not None:
@@ -76,50 +67,43 @@ class Submitter:
                 self._store.write(layout.container(record), layout.INPUTS, submission.inputs.write_to)
             digest = program.digest if program else None
             plan = self._plan(record, digest, small, commands)
-            return record, self._start(record, plan, deal(record.task_count, pools), settings.wait_for_quota)
+            return record, Launch(self._client, plan).start(deal(record.task_count, pools))
         except BaseException:
             self._undo(azure_id)
             raise
 
-    def retry(self, watch: Watch, tasks: Sequence[TaskRecord]) -> list[tuple[Part, str]]:
+    def retry(
+        self, record: JobRecord, parts: Sequence[PlacedPart], tasks: Sequence[TaskRecord]
+    ) -> list[PlacedPart]:
         """Add failed tasks once more, in further parts, with new access to storage.
 
-        :returns: the new parts, each with its pool.
+        :param parts: the submission's parts so far.
+        :returns: the new parts.
         """
-        record = watch.record
-        origin = get_job(self._client, record, watch.parts()[0][0])
+        origin = queries.get_part(self._client, record, parts[0].part)
         program = next((name for name in metadata.objects_of(origin) if layout.is_program(name)), None)
-        small = metadata.variables_of(origin).get(INPUTS_VARIABLE)
         commands = None
         if record.function is None:
-            commands = dict(enumerate(self.read_commands(record, small)))
+            commands = dict(enumerate(stored_commands(self._store, record, origin)))
         digest = program.rpartition("/")[2] if program else None
-        plan = self._plan(record, digest, small, commands)
-        pools = {part.number: pool for part, pool in watch.parts()}
+        plan = self._plan(record, digest, metadata.variables_of(origin).get(INPUTS_VARIABLE), commands)
         by_pool: dict[str, dict[int, int]] = {}
         for task in tasks:
-            by_pool.setdefault(pools[watch.part_of(task.index).number], {})[task.index] = task.attempts
-        number = 1 + max(metadata.part_in(job).number for job in list_parts(self._client, record))
-        parts = [
-            (part_of(number + place, attempts), pool)
+            by_pool.setdefault(latest(parts, task.index).pool_id, {})[task.index] = task.attempts
+        existing = queries.list_parts(self._client, record)
+        number = 1 + max(metadata.part_in(job).number for job in existing)
+        new = [
+            PlacedPart(part_of(number + place, attempts), pool)
             for place, (pool, attempts) in enumerate(by_pool.items())
         ]
-        return self._start(record, plan, parts, settings_of(record).wait_for_quota)
-
-    def read_commands(self, record: JobRecord, small: str | None) -> list[list[str]]:
-        """The argument lists of all of a job's commands.
-
-        :param small: the inputs object, where it does not lie in a blob.
-        """
-        source = small or inputs.as_url(self._store.read(layout.container(record), layout.INPUTS).data)
-        return [list(args) for args, _ in inputs.read_span(source, 0, record.element_count)]
+        return Launch(self._client, plan).start(new)
 
     # -- within -----------------------------------------------------------------------------
 
     def _record(self, submission: Submission, settings: AzureBatchSettings) -> JobRecord:
         return record_of(
             submission,
-            layout.first_part(submission.id),
+            ids.first_part(submission.id),
             self._store.put_file,
             settings=msgspec.structs.replace(
                 settings, container_image=settings.container_image or default_image()
@@ -146,86 +130,29 @@ class Submitter:
             commands=commands,
         )
 
-    def _start(
-        self, record: JobRecord, plan: JobPlan, parts: Sequence[tuple[Part, str]], wait_for_quota: bool
-    ) -> list[tuple[Part, str]]:
-        """Make each part's job and add its tasks; one that ends before it has all is followed by another.
-
-        :returns: the parts that were made, each with its pool.
-        """
-        started: list[tuple[Part, str]] = []
-        waiting = list(parts)
-        while waiting:
-            # one that follows a job which ended too early must not do the same
-            ends = not started
-            # all have their jobs before any has all of its tasks: whoever looks knows what is to come
-            made = [
-                (self._create(record, plan, part, pool, ends, wait_for_quota), pool) for part, pool in waiting
-            ]
-            started += made
-            number = 1 + max(part.number for part, _ in started)
-            rests = [(rest, pool) for part, pool in made if (rest := self._fill(record, plan, part, started))]
-            if not ends:
-                for part, _ in made:
-                    azurejobs.let_end(self._client, part.azure_id(record.id))
-            waiting = [(part_of(number + place, rest), pool) for place, (rest, pool) in enumerate(rests)]
-        return started
-
-    def _fill(
-        self, record: JobRecord, plan: JobPlan, part: Part, started: Sequence[tuple[Part, str]]
-    ) -> dict[int, int]:
-        """Add a part's tasks.
-
-        :returns: those that need a job of their own, since all that were added before them had ended: index
-            → attempts that the task had in earlier parts.
-        """
-        try:
-            azurejobs.add_tasks(self._client, part.azure_id(record.id), list(part.indices())[1:], plan.task)
-        except azurejobs.JobEnded as ended:
-            job = get_job(self._client, record, part)
-            if why_ended(record, job)[0] is None:
-                attempts = part.attempts()
-                return {index: attempts[index] for index in ended.indices}
-            for other, _ in started:  # somebody has aborted it, and may not have seen all of its jobs
-                azurejobs.terminate(self._client, other.azure_id(record.id), terminate_reason(job))
-        return {}
-
-    def _create(
-        self, record: JobRecord, plan: JobPlan, part: Part, pool_id: str, ends: bool, wait_for_quota: bool
-    ) -> Part:
-        azure_id = part.azure_id(record.id)
-        if azurejobs.create(self._client, azure_id, lambda: plan.job(part, pool_id, ends), wait_for_quota):
-            return plan.dated(part)
-        there = metadata.part_in(get_job(self._client, record, part))
-        if there.spans != part.spans:  # else it is our own, and its answer was lost
-            raise ProviderError(
-                f"job {record.id} has just been changed from elsewhere: look at its status, and try again"
-            )
-        return there
-
     def _undo(self, azure_id: str) -> None:
         """Remove all parts of a submission, and its container."""
         try:
-            for part_id in part_ids(self._client, azure_id):
-                azurejobs.delete(self._client, part_id)
+            for part_id in queries.part_ids(self._client, azure_id):
+                job_requests.delete(self._client, part_id)
             self._store.delete_container(container_name(azure_id))
-        except ProviderError as error:  # what went wrong first is what the user must hear of
+        except ProviderError as error:  # the user is to see what went wrong first
             _log.warning("job %s was not removed whole: %s", azure_id, error)
 
 
-def deal(task_count: int, pools: Sequence[PoolFacts]) -> list[tuple[Part, str]]:
+def deal(task_count: int, pools: Sequence[PoolFacts]) -> list[PlacedPart]:
     """Share an array out over pools, by the slots that they have, each a run of tasks."""
     weights = [pool.slots_per_node * max(pool.nodes, 1) for pool in pools]
     if task_count <= 1:
         best = weights.index(max(weights))
-        return [(part_of(1, dict.fromkeys(range(task_count), 0)), pools[best].id)]
-    parts: list[tuple[Part, str]] = []
+        return [PlacedPart(part_of(1, dict.fromkeys(range(task_count), 0)), pools[best].id)]
+    parts: list[PlacedPart] = []
     start = taken = 0
     for pool, weight in zip(pools, weights):
         taken += weight
         stop = round(task_count * taken / sum(weights))
         if stop > start:
-            parts.append((part_of(len(parts) + 1, dict.fromkeys(range(start, stop), 0)), pool.id))
+            parts.append(PlacedPart(part_of(len(parts) + 1, dict.fromkeys(range(start, stop), 0)), pool.id))
         start = stop
     return parts
 
@@ -242,20 +169,6 @@ def inline(submission: Submission) -> str | None:
 def default_image() -> str:
     """The official Python image of the caller's minor version."""
     return f"python:{sys.version_info[0]}.{sys.version_info[1]}-slim"
-
-
-def _commands(submission: Submission) -> dict[int, list[str]]:
-    buffer = io.BytesIO()
-    submission.inputs.write_to(buffer)
-    spans = inputs.read_span(inputs.as_url(buffer.getvalue()), 0, submission.inputs.count)
-    commands = {index: list(args) for index, (args, _) in enumerate(spans)}
-    for index, argv in commands.items():
-        if len(shlex.join(argv).encode()) > _LONGEST_COMMAND:
-            raise CannotSend(
-                f"command {index} has over {_LONGEST_COMMAND:,} bytes, more than a program may be given: put "
-                "what is long into an input file"
-            )
-    return commands
 
 
 def _password(registry: Registry | None) -> str | None:

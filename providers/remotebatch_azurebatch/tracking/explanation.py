@@ -1,4 +1,4 @@
-"""Why tasks failed, where their listing does not tell: their results, notes and Azure jobs do."""
+"""Why tasks failed, where a list does not say: their results, the notes of aborts and their Azure jobs do."""
 
 from __future__ import annotations
 
@@ -10,17 +10,19 @@ from azure.batch import BatchClient
 from remotebatch.provider import JobRecord, TaskRecord, classification
 from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.status import FailureType, JobStatus
+from remotebatch_azurebatch.batch import queries
+from remotebatch_azurebatch.batch.ends import why_ended
 from remotebatch_azurebatch.storage import layout
 from remotebatch_azurebatch.storage.blobs import Blob, BlobStore
 from remotebatch_azurebatch.tracking import outcome
-from remotebatch_azurebatch.tracking.watch import Watch, get_job, why_ended
+from remotebatch_azurebatch.tracking.submission_watch import SubmissionWatch
 from remotebatch_kernel.formats import envelope
 
 
 class Explainer:
     """Explains tasks of one submission, many at a time."""
 
-    def __init__(self, watch: Watch, client: BatchClient, store: BlobStore) -> None:
+    def __init__(self, watch: SubmissionWatch, client: BatchClient, store: BlobStore) -> None:
         self._watch = watch
         self._record: JobRecord = watch.record
         self._client = client
@@ -28,7 +30,7 @@ class Explainer:
         self._container = layout.container(watch.record)
 
     def explain(self, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
-        """Fill in failure type and reason of those that have failed without."""
+        """Fill in failure type and reason of failed tasks that have none."""
         open_ones = [task for task in tasks if task.status is JobStatus.FAILED and task.failure_type is None]
         stopped = [task for task in open_ones if task.reason is not None]
         exited = [task for task in open_ones if task.reason is None]
@@ -36,7 +38,7 @@ class Explainer:
         return [explained.get(task.index, task) for task in tasks]
 
     def _exited(self, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
-        """They ended with an exit code; what they stored says why."""
+        """Explain tasks that ended with an exit code, by what they stored."""
         names = [layout.result(numbered_task_id(self._record, task.index)) for task in tasks]
         found = self._store.read_many(self._container, names, whole=False)
         return [self._explained(task, blob) for task, blob in zip(tasks, found)]
@@ -55,13 +57,13 @@ class Explainer:
         return outcome.with_outcome(task, JobStatus.FAILED, *failure)
 
     def _header(self, task: TaskRecord, beginning: bytes) -> dict[str, Any]:
-        if b"\n" not in beginning:  # a longer one than most
+        if b"\n" not in beginning:  # it is longer than most
             name = layout.result(numbered_task_id(self._record, task.index))
             beginning = self._store.read(self._container, name).data
         return envelope.parse_header(beginning)
 
     def _stopped(self, tasks: Sequence[TaskRecord]) -> list[TaskRecord]:
-        """They were ended from outside: by a note each, or with their Azure job."""
+        """Explain tasks that were ended from outside: singly, which left a note, or with their Azure job."""
         if not tasks:
             return []
         notes = self._notes({numbered_task_id(self._record, task.index) for task in tasks})
@@ -74,7 +76,8 @@ class Explainer:
             else:
                 part = self._watch.part_of(task.index)
                 if part.number not in ends:
-                    ends[part.number] = why_ended(self._record, get_job(self._client, self._record, part))
+                    azure_job = queries.get_part(self._client, self._record, part)
+                    ends[part.number] = why_ended(self._record, azure_job)
                 found, why = ends[part.number]
                 kind, reason = found or FailureType.ABORTED, why or f"not by remotebatch: {task.reason}"
             explained.append(outcome.with_outcome(task, JobStatus.FAILED, kind, reason))
@@ -88,8 +91,8 @@ class Explainer:
 
 
 def is_stale(modified: float, task: TaskRecord) -> bool:
-    """Whether a result was stored before the attempt that is told of began.
+    """Whether a result was stored before the task's present attempt began.
 
-    :param modified: when it was stored, in seconds since the epoch, known by the second.
+    :param modified: when it was stored, in seconds since the epoch; only whole seconds are known.
     """
     return task.started_at is None or modified < int(task.started_at)

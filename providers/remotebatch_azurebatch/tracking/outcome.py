@@ -1,18 +1,18 @@
-"""From what Azure Batch tells of a task to what is told of it here."""
+"""From Azure Batch's description of a task to the record of it here."""
 
 from __future__ import annotations
 
 import re
 import time
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from remotebatch.provider import JobRecord, TaskRecord, classification
 from remotebatch.status import FailureType, JobStatus
-from remotebatch_azurebatch.settings import settings_of
+from remotebatch_azurebatch.batch.ends import access_expired, why_ended
+from remotebatch_azurebatch.batch.values import lower, time_of
 from remotebatch_kernel.formats import exit_codes
 
 ENDED = "taskended"
@@ -46,16 +46,16 @@ _TIME_IS_UP = "maximum execution time"
 def task_record(
     job: JobRecord, index: int, earlier_attempts: int, task: Mapping[str, Any], expires: float | None
 ) -> TaskRecord:
-    """What a listing tells of a task.
+    """The record of a task from its entry in a list.
 
     :param earlier_attempts: those that it had in other Azure jobs of the submission.
     :param expires: when its node's access to blobs ends, in seconds since the epoch; None for never.
-    :returns: of a failed task without a failure type, if that costs a further look; then a reason says that
-        the task was ended from outside.
+    :returns: a failed task without a failure type, if finding that out costs a further request; it has a
+        reason then if the task was ended from outside.
     """
     info = task.get("executionInfo") or {}
-    state = str(task["state"]).lower()
-    started, ended = moment(info.get("startTime")), moment(info.get("endTime"))
+    state = lower(task["state"])
+    started, ended = time_of(info.get("startTime")), time_of(info.get("endTime"))
     record = TaskRecord(
         index,
         _STATUS.get(state, JobStatus.RUNNING),
@@ -79,15 +79,15 @@ _STATUS = {
 
 def _ended(job: JobRecord, record: TaskRecord, info: Mapping[str, Any], expires: float | None) -> TaskRecord:
     failure = info.get("failureInfo") or {}
-    code = str(failure.get("code") or "").lower()
-    if not code and str(info.get("result") or "success").lower() == "success":
+    code = lower(failure.get("code"))
+    if not code and lower(info.get("result") or "success") == "success":
         return with_outcome(record, JobStatus.SUCCEEDED)
     was_ended = code == ENDED or record.exit_code in (_KILLED, exit_codes.TERMINATED)
     if was_ended and _ran_too_long(job, record, failure):
         limit = job.settings.time_limit
         reason = f"it ran longer than its time_constraint of {limit or 0:g} s"
         return with_outcome(record, failure_type=FailureType.TIMED_OUT, reason=reason)
-    if code == ENDED:  # by somebody: the job or a note tells by whom
+    if code == ENDED:  # from outside: the job or a note says why
         return with_outcome(record, reason=describe_failure(failure))
     if code == _NO_PROGRAM and job.function is None:
         return with_outcome(
@@ -100,7 +100,7 @@ def _ended(job: JobRecord, record: TaskRecord, info: Mapping[str, Any], expires:
         return _exited(job, record)
     kind = _BY_CODE.get(code, FailureType.SETUP_FAILED)
     if code in _DENIED and _is_over(expires, record.ended_at or time.time()):
-        return with_outcome(record, failure_type=FailureType.ACCESS_EXPIRED, reason=expired(job))
+        return with_outcome(record, failure_type=FailureType.ACCESS_EXPIRED, reason=access_expired(job))
     return with_outcome(record, failure_type=kind, reason=describe_failure(failure))
 
 
@@ -133,15 +133,6 @@ def was_killed(record: TaskRecord) -> bool:
     return record.exit_code == _KILLED
 
 
-def expired(job: JobRecord) -> str:
-    """The reason of what failed because its time for reading and writing blobs was over."""
-    lifetime = timedelta(seconds=settings_of(job).sas_lifetime_seconds)
-    return (
-        f"its access to storage expired, {lifetime} after submission (sas_lifetime): "
-        "retry() gives it new access; a longer sas_lifetime lasts longer"
-    )
-
-
 def describe_failure(failure: Mapping[str, Any]) -> str:
     """Azure's failure information as a sentence, without the signatures that its URLs may have."""
     details = [_QUERY.sub(r"\1", str(detail.get("value") or "")) for detail in failure.get("details") or ()]
@@ -166,9 +157,22 @@ def with_outcome(
     )
 
 
+def never_ran(job: JobRecord, index: int, earlier_attempts: int, azure_job: Mapping[str, Any]) -> TaskRecord:
+    """The record of a task that its Azure job has ended without.
+
+    :param earlier_attempts: those that it had in other Azure jobs of the submission.
+    """
+    failure, reason = why_ended(job, azure_job)
+    if failure is None:
+        failure = FailureType.ABORTED
+        reason = "its submission was cut short before it was added: retry() adds it"
+    known = TaskRecord(index, attempts=earlier_attempts + 1)
+    return with_outcome(known, failure_type=failure, reason=reason)
+
+
 def failure_of_preparation(failure: Mapping[str, Any], expires: float | None) -> FailureType:
     """The class of a failure to prepare a node, just now."""
-    code = str(failure.get("code")).lower()
+    code = lower(failure.get("code"))
     if code in _DENIED and _is_over(expires, time.time()):
         return FailureType.ACCESS_EXPIRED
     return _BY_CODE.get(code, FailureType.SETUP_FAILED)
@@ -177,11 +181,3 @@ def failure_of_preparation(failure: Mapping[str, Any], expires: float | None) ->
 def _is_over(expires: float | None, at: float) -> bool:
     """Whether the nodes' signatures have expired by then."""
     return expires is not None and at >= expires
-
-
-def moment(text: str | None) -> float | None:
-    """Azure's time as seconds since the epoch."""
-    if not text:
-        return None
-    whole, _, fraction = text.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction or 0}")

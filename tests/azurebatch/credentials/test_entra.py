@@ -52,16 +52,16 @@ def test_what_the_machine_has(machine: Machine, emulator: Emulator, storage_url:
         terminal.expect("✓ Batch account verified")
         terminal.expect("✓ Storage account verified")
         assert terminal.end() == 0
-    told = json.loads(machine.remotebatch("whoami", "--json").output)
-    assert told["credentials"] == "Microsoft Entra ID (DefaultAzureCredential)"
-    assert told["batch"] == {
+    shown = json.loads(machine.remotebatch("whoami", "--json").output)
+    assert shown["credentials"] == "Microsoft Entra ID (DefaultAzureCredential)"
+    assert shown["batch"] == {
         "account": "127.0.0.1",
         "url": emulator.endpoint,
         "verified": True,
         "problem": None,
     }
-    assert told["storage"]["account"] == "devstoreaccount1"
-    assert told["storage"]["verified"] is True
+    assert shown["storage"]["account"] == "devstoreaccount1"
+    assert shown["storage"]["verified"] is True
 
 
 def test_an_application_that_cannot_sign_in(machine: Machine, emulator: Emulator, storage_url: str) -> None:

@@ -27,9 +27,9 @@ def test_no_keyring_at_all(server: Machine, variables: dict[str, str]) -> None:
     assert_refused(server, "NoKeyringError", "login", "registry", "r.io", "--user", "me")
     server.set(variables)
     assert_refused(server, "NoKeyringError", "login", "azure", "--from-environment")
-    told = server.remotebatch("whoami")
-    assert (told.code, told.errors) == (0, "")
-    assert "environment variables" in told.output
+    shown = server.remotebatch("whoami")
+    assert (shown.code, shown.errors) == (0, "")
+    assert "environment variables" in shown.output
 
 
 def test_a_backend_that_does_not_exist(server: Machine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import nbformat
 import pytest
@@ -15,7 +16,7 @@ from tests.support.machine import FIND, Machine
 
 FIND_NEW = FIND.format(service_object="new")
 
-# what the cells stand for: somebody who types into the form's fields and clicks; no secret is in a cell
+# what the cells stand for: a user who types into the form's fields and clicks; no secret is in a cell
 FIELDS = """
 import os
 from ipywidgets import HTML, ToggleButtons
@@ -61,10 +62,11 @@ def machine(desktop: Machine, emulator: Emulator, monkeypatch: pytest.MonkeyPatc
 
 def run_cells(machine: Machine, *cells: str) -> list[str]:
     """What each cell has printed or raised, by real runs in one kernel."""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    v4: Any = nbformat.v4
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(cell) for cell in cells])
     client = NotebookClient(notebook, timeout=60, kernel_name="python3", allow_errors=True)
     client.execute(env=machine.environment)
-    machine.check(nbformat.writes(notebook))  # with the state of its widgets
+    machine.check(v4.writes(notebook))  # with the state of its widgets
     return ["\n".join(_text(output) for output in cell["outputs"]) for cell in notebook["cells"]]
 
 

@@ -26,8 +26,8 @@ def test_saved_read_and_removed(desktop: Machine, variables: dict[str, str]) -> 
     assert read(desktop) == [f"reversed: {PASSWORD[::-1]}"] * 2
 
     desktop.set(variables)
-    told = json.loads(desktop.remotebatch("whoami", "--json").output)
-    assert told["registries"] == [
+    shown = json.loads(desktop.remotebatch("whoami", "--json").output)
+    assert shown["registries"] == [
         {"server": "name.azurecr.io", "user": "me"},
         {"server": "other.io:5000", "user": "you"},
     ]

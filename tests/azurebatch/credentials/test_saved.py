@@ -17,9 +17,9 @@ def test_saved_once_found_ever_after(desktop: Machine, variables: dict[str, str]
 
     found = desktop.find()
     assert f"keyring {emulator.account} {emulator.endpoint} http" in found.output
-    told = desktop.remotebatch("whoami", "--json")
-    assert told.code == 0
-    assert json.loads(told.output) == {
+    shown = desktop.remotebatch("whoami", "--json")
+    assert shown.code == 0
+    assert json.loads(shown.output) == {
         "credentials": "account keys",
         "origin": "keyring",
         "batch": {

@@ -16,11 +16,10 @@ from azure.storage.blob import BlobServiceClient
 
 from azurebatch_emulator import Emulator
 from remotebatch import SubmissionEnvironment
-from remotebatch.tracking import tracker
-from remotebatch_azurebatch.accounts import clients as service
-from remotebatch_azurebatch.accounts import retries as blob_retries
-from remotebatch_azurebatch.batch import jobs as azurejobs
-from remotebatch_azurebatch.tracking import watch
+from remotebatch.tracking import monitor
+from remotebatch_azurebatch.accounts import clients, retries
+from remotebatch_azurebatch.batch import job_requests
+from remotebatch_azurebatch.tracking import submission_watch
 from tests.azurebatch.conftest import POOL
 from tests.support.batch import connect, wait_for
 from tests.support.proxy import Proxy
@@ -29,15 +28,15 @@ from tests.support.proxy import Proxy
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pauses and patience as long as tests can bear; the numbers of tries stay."""
-    monkeypatch.setattr(service, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(blob_retries, "_FIRST_PAUSE", 0.02)
-    monkeypatch.setattr(blob_retries, "_GROWTH", 0.1)
-    monkeypatch.setattr(blob_retries, "_JITTER", 0.01)
-    monkeypatch.setattr(azurejobs, "_FIRST_PAUSE", 0.01)
-    monkeypatch.setattr(watch, "_STALLED", 0.5)
-    monkeypatch.setattr(watch, "_SOON", 0.2)
-    monkeypatch.setattr(watch, "_SHORTEST_INTERVAL", 0.1)
-    monkeypatch.setattr(tracker, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(clients, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(retries, "_FIRST_PAUSE", 0.02)
+    monkeypatch.setattr(retries, "_GROWTH", 0.1)
+    monkeypatch.setattr(retries, "_JITTER", 0.01)
+    monkeypatch.setattr(job_requests, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(submission_watch, "_STALLED", 0.5)
+    monkeypatch.setattr(submission_watch, "_SOON", 0.2)
+    monkeypatch.setattr(submission_watch, "_SHORTEST_INTERVAL", 0.1)
+    monkeypatch.setattr(monitor, "_FIRST_PAUSE", 0.02)
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,9 @@ def test_a_node_that_may_not_fetch(
     assert "its nodes cannot be prepared: BlobAccessDenied" in str(job.status_reason)
     assert "$Inputs/inputs" in str(job.status_reason)
     assert "?" not in str(job.status_reason)
-    assert wait_for_job(direct, job.provider_job_id).execution_info.termination_reason
+    info = wait_for_job(direct, job.provider_job_id).execution_info
+    assert info is not None
+    assert info.termination_reason
 
 
 def test_a_node_that_may_not_store(remote: SubmissionEnvironment, services: Services, gate: Gate) -> None:

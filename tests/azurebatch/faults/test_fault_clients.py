@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from azure.batch import BatchClient
@@ -26,9 +27,10 @@ ADDING = "/addtaskcollection"
 SCRIPT = f"""
 import json, sys
 from remotebatch import Command, SubmissionEnvironment
-from remotebatch_azurebatch import azurejobs, watch
+from remotebatch_azurebatch.batch import job_requests
+from remotebatch_azurebatch.tracking import submission_watch
 
-azurejobs.COLLECTION, watch._STALLED = {TOGETHER}, 0.5
+job_requests.COLLECTION, submission_watch._STALLED = {TOGETHER}, 0.5
 path, seconds = sys.argv[1:]
 script = "echo {{}} >> {{}}; sleep {{}}"
 env = SubmissionEnvironment("AzureBatch", pool_id={POOL!r})
@@ -71,7 +73,7 @@ def in_the_middle(services: Services, direct: BatchClient) -> tuple[Hold, str]:
     return hold, azure_id
 
 
-def attached(remote: SubmissionEnvironment, azure_id: str) -> ArrayJob:
+def attached(remote: SubmissionEnvironment, azure_id: str) -> ArrayJob[Any]:
     """The array, in this process."""
     array = remote.job(azure_id.removeprefix("remotebatch-"))
     assert isinstance(array, ArrayJob)
@@ -132,8 +134,8 @@ def test_a_job_that_is_aborted_from_elsewhere_while_it_is_submitted(
         array = attached(remote, azure_id).abort()
         wait_for_job(direct, azure_id)
         hold.release()
-        told, errors = client.communicate(timeout=TIMEOUT)
-    assert json.loads(told) == ["Aborted"] * CHILDREN, errors
+        output, errors = client.communicate(timeout=TIMEOUT)
+    assert json.loads(output) == ["Aborted"] * CHILDREN, errors
     assert {child.failure_type for child in array.wait(TIMEOUT)} == {FailureType.ABORTED}
     assert "aborted by remotebatch on behalf of" in str(array[CHILDREN - 1].status_reason)
     assert len(list(direct.list_jobs(filter=f"startswith(id,'{azure_id}')"))) == 1

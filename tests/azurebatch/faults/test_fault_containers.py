@@ -61,6 +61,7 @@ def test_a_container_whose_node_is_lost(env: SubmissionEnvironment, account: Emu
     wait_for(lambda: str(job.status) == "Running")
     with closing(connect(account)) as client:
         node = client.get_task(job.provider_job_id, job.provider_task_id).node_info
+    assert node is not None
     lost = {"poolId": node.pool_id, "nodeId": node.node_id}
     httpx.post(f"{account.endpoint}/control/losenode", json=lost).raise_for_status()
     assert job.result(TIMEOUT).stdout == "0\n"

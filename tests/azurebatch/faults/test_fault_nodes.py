@@ -85,7 +85,7 @@ def test_a_task_without_any_node_waits_and_says_so(
         wait_for(lambda: job.status is JobStatus.RUNNING)
         resize(direct, pool_id, 0)
         reason = f"pool {pool_id!r} has no nodes"
-        wait_for(lambda: (job.status, job.status_reason), lambda told: told == (JobStatus.ACTIVE, reason))
+        wait_for(lambda: (job.status, job.status_reason), lambda found: found == (JobStatus.ACTIVE, reason))
         assert job.requeues == 1
         gate.open()
         resize(direct, pool_id, 1)

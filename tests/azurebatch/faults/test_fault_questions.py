@@ -13,7 +13,7 @@ from tests.azurebatch.faults.conftest import Services
 from tests.azurebatch.faults.test_fault_requests import Kind, assert_all_happened, order
 
 TIMEOUT = 60.0
-Question = Callable[[SubmissionEnvironment, ArrayJob, Path], Any]
+Question = Callable[[SubmissionEnvironment, ArrayJob[Any], Path], Any]
 QUESTIONS: dict[str, tuple[Kind, Question, Any]] = {
     "a job": (
         Kind("batch", "GET", r"^/jobs/[^/?]+\?"),
@@ -40,7 +40,7 @@ QUESTIONS: dict[str, tuple[Kind, Question, Any]] = {
 
 
 @pytest.fixture
-def ended(remote: SubmissionEnvironment) -> ArrayJob:
+def ended(remote: SubmissionEnvironment) -> ArrayJob[Any]:
     """An array of one child, which has failed and left everything that a task can."""
     script = "echo spoken; echo kept > JobOutput/kept.txt; exit 3"
     return remote.map_submit([Command(["sh", "-c", script])]).wait(TIMEOUT)
@@ -48,7 +48,7 @@ def ended(remote: SubmissionEnvironment) -> ArrayJob:
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_question_that_fails_in_each_way(
-    remote: SubmissionEnvironment, services: Services, ended: ArrayJob, tmp_path: Path, name: str
+    remote: SubmissionEnvironment, services: Services, ended: ArrayJob[Any], tmp_path: Path, name: str
 ) -> None:
     kind, ask, answer = QUESTIONS[name]
     order(services, kind)
@@ -57,7 +57,7 @@ def test_a_question_that_fails_in_each_way(
 
 
 def test_a_retry_whose_requests_fail_in_each_way(
-    remote: SubmissionEnvironment, services: Services, ended: ArrayJob
+    remote: SubmissionEnvironment, services: Services, ended: ArrayJob[Any]
 ) -> None:
     clearing, making = Kind("blobs", "POST", "comp=batch"), Kind("batch", "POST", r"^/jobs\?")
     for kind in (clearing, making):

@@ -11,7 +11,7 @@ from azure.storage.blob import BlobClient
 
 from remotebatch import FailureType, JobFailed, SubmissionEnvironment
 from remotebatch.errors import ProviderUnavailable
-from remotebatch_azurebatch.accounts import retries as blob_retries
+from remotebatch_azurebatch.accounts import retries
 from remotebatch_azurebatch.accounts.retries import AsyncBlobRetry, BlobRetry
 from tests.azurebatch.faults.conftest import Account, Services
 from tests.support.proxy import Proxy, broken_off, failing, shortened
@@ -50,7 +50,7 @@ def test_a_blob_client_outlasts_an_outage(policy: BlobRetry) -> None:
 def test_results_are_collected_though_storage_is_away_for_a_while(
     remote: SubmissionEnvironment, services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blob_retries, "_FIRST_PAUSE", 0.4)
+    monkeypatch.setattr(retries, "_FIRST_PAUSE", 0.4)
     array = remote.map_submit(lambda number: number, range(5), chunksize=2).wait(TIMEOUT)
     with down_for(services.blobs, 0.8):
         assert array.results() == [0, 1, 2, 3, 4]

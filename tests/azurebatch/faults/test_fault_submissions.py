@@ -1,4 +1,4 @@
-"""Submissions that are refused: the reason is told, and nothing is left."""
+"""Submissions that are refused: the reason is given, and nothing is left."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def test_what_cannot_be_removed_is_told_beside_what_went_wrong(
     services.batch.order(failing(403, "PermissionDenied"), "DELETE", "^/jobs/")
     with pytest.raises(ProviderError, match="InvalidValue"):
         remote.map_submit([Command(["sleep", "60"])] * 2)
-    (told,) = [record.getMessage() for record in caplog.records if record.name == "remotebatch"]
-    assert "was not removed whole" in told
-    assert "PermissionDenied" in told
-    remote.job(told.split()[1].removeprefix("remotebatch-")).delete()
+    (message,) = [record.getMessage() for record in caplog.records if record.name == "remotebatch"]
+    assert "was not removed whole" in message
+    assert "PermissionDenied" in message
+    remote.job(message.split()[1].removeprefix("remotebatch-")).delete()
     assert account_now.is_clean()

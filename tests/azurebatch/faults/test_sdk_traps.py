@@ -1,4 +1,4 @@
-"""What Microsoft's client does that nobody expects must not reach our users."""
+"""Surprising behaviour of Microsoft's client must not reach our users."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who we are at Azure: found, asked for, verified, and kept in the system's keyring and nowhere else."""
+"""Credentials for Azure: found, asked for, verified, and kept in the system's keyring and nowhere else."""
 
 from __future__ import annotations
 

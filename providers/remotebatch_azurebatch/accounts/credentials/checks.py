@@ -14,7 +14,10 @@ from remotebatch_azurebatch.accounts.connection import StorageAccount
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PUBLIC_CLOUD = "core.windows.net"
-_DEVELOPMENT_URL = "http://127.0.0.1:10000/devstoreaccount1"
+_DEVELOPMENT_ACCOUNT = "devstoreaccount1"
+_DEVELOPMENT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""Account and key of every storage emulator of Microsoft's; they are published, and no secret."""
+_DEVELOPMENT_URL = f"http://127.0.0.1:10000/{_DEVELOPMENT_ACCOUNT}"
 _WHERE_FOUND = "Azure's portal shows it under Access keys"
 
 
@@ -37,7 +40,7 @@ def storage_url(text: str, what: str = "storage", *, for_tokens: bool = True) ->
 
 
 def account_of(endpoint: str) -> str:
-    """Name of the Batch account, as Azure's endpoints tell it; empty where one does not."""
+    """Name of the Batch account, as Azure's endpoints name it; empty where one does not."""
     name, _, rest = (urlsplit(endpoint).hostname or "").partition(".")
     return name if ".batch." in f".{rest}" else ""
 
@@ -103,9 +106,7 @@ def _parts(connection_string: str, what: str) -> dict[str, str]:
 
 
 def _development_storage() -> StorageAccount:
-    from azurebatch_emulator.process.azurite import ACCOUNT, KEY
-
-    return StorageAccount(_DEVELOPMENT_URL, AzureNamedKeyCredential(ACCOUNT, KEY))
+    return StorageAccount(_DEVELOPMENT_URL, AzureNamedKeyCredential(_DEVELOPMENT_ACCOUNT, _DEVELOPMENT_KEY))
 
 
 def _url(text: str, what: str, example: str, for_tokens: bool, may_have_path: bool) -> str:

@@ -45,7 +45,7 @@ def _batch_credential(credential: Any, endpoint: str) -> Credential:
         account = checks.account_of(endpoint)
         if not account:
             raise InvalidSetting(
-                f"credential: {endpoint} does not tell the account's name; "
+                f"credential: {endpoint} does not contain the account's name; "
                 f"give azure.core.credentials.AzureNamedKeyCredential(name, key)"
             )
         return AzureNamedKeyCredential(account, checks.account_key(credential, "credential"))

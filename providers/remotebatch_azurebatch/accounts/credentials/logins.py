@@ -1,4 +1,4 @@
-"""The two ways to be somebody at both accounts: with their keys, or through Microsoft Entra ID.
+"""The two ways to sign in to both accounts: with their keys, or through Microsoft Entra ID.
 
 Either can be kept as JSON in the keyring. Neither shows a secret when it is printed.
 """
@@ -13,7 +13,7 @@ from azure.core.credentials import AzureNamedKeyCredential, TokenCredential
 
 from remotebatch_azurebatch.accounts.connection import BatchAccount, Connection, Origin, StorageAccount
 from remotebatch_azurebatch.accounts.credentials import checks
-from remotebatch_azurebatch.accounts.secrets import Discreet
+from remotebatch_azurebatch.secrets import Discreet
 
 SignIn = Literal["default", "secret", "browser", "device"]
 """How Microsoft Entra ID is asked for tokens: azure-identity's DefaultAzureCredential, which takes what the

@@ -1,7 +1,7 @@
 """The dialog in a notebook: a form below the cell.
 
 A cell cannot wait for the form, as the kernel takes no clicks while it runs a cell. So the cell ends with an
-error that says what to do, and the next run of it finds what the form has been told.
+error that says what to do, and the next run of it finds what was entered in the form.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from remotebatch.errors import InvalidSetting, ProviderError
-from remotebatch_azurebatch.accounts.credentials import checks, dialog
+from remotebatch_azurebatch.accounts.credentials import checks, entries
 from remotebatch_azurebatch.accounts.credentials.logins import AccountKeys, EntraId, SignIn
 from remotebatch_azurebatch.accounts.credentials.verification import problems_of
 
@@ -121,8 +121,8 @@ class Form:
         if problems:
             self._say("✗", *problems)
             return
-        dialog.hold(connection, used=False)
-        kept = dialog.save(login) if self._save.value else "Kept until this kernel ends."
+        entries.hold(connection, used=False)
+        kept = entries.save(login) if self._save.value else "Kept until this kernel ends."
         self._secrets.clear()
         self.widget.children = (self._status,)
         names = f"{connection.batch.name} and {connection.storage.name}"

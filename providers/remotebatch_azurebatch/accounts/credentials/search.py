@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from remotebatch.errors import ProviderError
 from remotebatch_azurebatch.accounts.connection import Connection, Origin
-from remotebatch_azurebatch.accounts.credentials import dialog, vault
+from remotebatch_azurebatch.accounts.credentials import dialog, entries, vault
 from remotebatch_azurebatch.accounts.credentials.given import given_connection
 from remotebatch_azurebatch.accounts.credentials.logins import Login
 from remotebatch_azurebatch.accounts.credentials.variables import ALL, missing_variables, variables_login
@@ -26,24 +26,24 @@ def find_connection(properties: AzureBatchProperties) -> Connection:
     """Both accounts: as given, as entered earlier in this process, saved in the keyring, in the environment's
     variables, or as entered now.
 
-    Nothing is sent to either account, unless a dialog is needed; it verifies what it is told.
+    Nothing is sent to either account, unless a dialog is needed, which verifies what is entered.
 
     :raises InvalidSetting: if what is given cannot be right, or only a part is given.
-    :raises ProviderError: if there are none and nobody to ask; the message lists the ways to give them. In a
-        notebook, after the form to enter them has been shown.
+    :raises ProviderError: if there are none, and neither a terminal nor a notebook to ask in; the message
+        lists the ways to give them. In a notebook, after the form to enter them has been shown.
     """
     given = given_connection(properties)
     if given is not None:
         return given
-    anew = properties.service_object == "new"
-    entered = dialog.entered(anew)
+    new = properties.service_object == "new"
+    entered = entries.entered(new)
     if entered is not None:
         return entered
     try:
-        found = None if anew else find_login()
+        found = None if new else find_login()
     except KeyringUnavailable as error:
-        return dialog.ask(ways_to_log_in(error), anew)
-    return found.login.connect(found.origin) if found else dialog.ask(ways_to_log_in(), anew)
+        return dialog.ask(ways_to_log_in(error), new)
+    return found.login.connect(found.origin) if found else dialog.ask(ways_to_log_in(), new)
 
 
 def find_login() -> Found | None:

@@ -28,7 +28,7 @@ _SIGN_INS: dict[str, SignIn] = {
 
 @dataclass(frozen=True)
 class Answers:
-    """What was entered; both accounts have let us in with it."""
+    """What was entered; both accounts have accepted it."""
 
     login: Login
     connection: Connection
@@ -36,7 +36,7 @@ class Answers:
 
 
 def ask_in_terminal(offer_to_save: bool) -> Answers:
-    """Ask until both accounts let us in. Each is verified as soon as its answers are there.
+    """Ask until both accounts accept the answers. Each is verified as soon as its answers are there.
 
     :param offer_to_save: whether to ask about that as well; without, it is taken for granted.
     :raises ProviderError: if the input ends.
@@ -99,24 +99,24 @@ def _ask_entra(questions: _Questions) -> tuple[Login, Connection]:
         )
         connection = login.connect("dialog")
         batch_problem, storage_problem = problems_of(connection)
-        _tell("Batch account", batch_problem)
-        _tell("Storage account", storage_problem)
+        _report("Batch account", batch_problem)
+        _report("Storage account", storage_problem)
         if not (batch_problem or storage_problem):
             return login, connection
 
 
 def _verified(what: str, verify: Callable[[T], None], account: T) -> bool:
-    """Verify an account and tell how it went; whether to go on."""
+    """Verify an account and print the outcome; return whether it accepts the credential."""
     try:
         verify(account)
     except ProviderError as error:
-        _tell(what, error)
+        _report(what, error)
         return False
-    _tell(what, None)
+    _report(what, None)
     return True
 
 
-def _tell(what: str, problem: ProviderError | None) -> None:
+def _report(what: str, problem: ProviderError | None) -> None:
     print(f"✗ {what}: {problem}" if problem else f"✓ {what} verified")
 
 

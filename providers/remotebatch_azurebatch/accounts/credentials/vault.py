@@ -9,7 +9,7 @@ import msgspec
 
 from remotebatch.errors import ProviderError
 from remotebatch_azurebatch.accounts.credentials.logins import Login
-from remotebatch_azurebatch.accounts.secrets import Discreet
+from remotebatch_azurebatch.secrets import Discreet
 
 SERVICE = "remotebatch"
 """Under this name the items are found in the keyring."""
@@ -68,7 +68,7 @@ def save_login(login: Login) -> None:
 
 
 def forget_login() -> bool:
-    """Remove what was saved for Azure; tell whether there was something.
+    """Remove what was saved for Azure; return whether there was something.
 
     :raises KeyringUnavailable: if the keyring does not open.
     """
@@ -95,7 +95,7 @@ def save_registries(registries: list[RegistryLogin]) -> None:
 
 
 def forget_registries() -> bool:
-    """Remove what was saved for container registries; tell whether there was something.
+    """Remove what was saved for container registries; return whether there was something.
 
     :raises KeyringUnavailable: if the keyring does not open.
     """
@@ -151,5 +151,5 @@ def _decode(text: str, kind: Any, command: str) -> Any:
     except msgspec.DecodeError:  # its message may quote the item
         raise ProviderError(
             f"the keyring holds something for remotebatch that this version did not save; "
-            f"'remotebatch logout' removes it, 'remotebatch login {command}' saves it anew"
+            f"'remotebatch logout' removes it, 'remotebatch login {command}' saves it again"
         ) from None

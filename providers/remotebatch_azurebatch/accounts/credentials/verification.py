@@ -1,4 +1,4 @@
-"""Whether both accounts let us in: asked with one real call each, which tells within seconds."""
+"""Whether both accounts accept their credentials: one real call to each shows it within seconds."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import AzureError, ResourceExistsError
 
 from remotebatch.errors import ProviderError
-from remotebatch_azurebatch.accounts.clients import translated
+from remotebatch.storage.layout import OBJECTS
 from remotebatch_azurebatch.accounts.connection import BatchAccount, Connection, Credential, StorageAccount
-from remotebatch_azurebatch.storage.layout import OBJECTS
+from remotebatch_azurebatch.accounts.errors import translated
 
 Account = TypeVar("Account")
 
@@ -25,7 +25,7 @@ class SignInFailed(ProviderError):
 
 
 def verify(connection: Connection) -> None:
-    """Make sure that both accounts let us in.
+    """Make sure that both accounts accept their credentials.
 
     :raises ProviderError: naming the account that did not, or both, each with the reason.
     """
@@ -35,7 +35,7 @@ def verify(connection: Connection) -> None:
 
 
 def problems_of(connection: Connection) -> tuple[ProviderError | None, ProviderError | None]:
-    """Why the Batch account, and why the storage account, did not let us in; None where they did."""
+    """Why the Batch account, and why the storage account, refused the credential; None where not."""
     batch, storage = connection.batch, connection.storage
     problem = _problem(verify_batch, batch)
     if isinstance(problem, SignInFailed) and storage.credential is batch.credential:

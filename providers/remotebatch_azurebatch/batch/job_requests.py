@@ -1,4 +1,4 @@
-"""Requests that make, end and remove Azure Batch jobs, so that a repeated one does no harm.
+"""Requests that make, change, end and remove Azure Batch jobs and tasks; a repeated one does no harm.
 
 What Microsoft's client repeats by itself is left to it: 500, 503 and 504, and whatever says when to come
 again. Of a POST it does not repeat what was answered 408, 429 or 502 without saying so, nor one whose
@@ -13,7 +13,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 from azure.batch import BatchClient
@@ -32,11 +31,12 @@ from azure.core.exceptions import (
 from azure.core.rest import HttpRequest, HttpResponse
 
 from remotebatch.errors import ProviderError, ProviderUnavailable
-from remotebatch_azurebatch.accounts.clients import API_VERSION, code_of, explain, translated
+from remotebatch_azurebatch.accounts.clients import API_VERSION
+from remotebatch_azurebatch.accounts.errors import code_of, explain
+from remotebatch_azurebatch.batch import queries, values
 
 COLLECTION = 100
 """Tasks that one request may add (Azure)."""
-_PAGE = 1000
 _AT_ONCE = 4
 _TRIES = 6
 _FIRST_PAUSE = 0.2  # seconds, doubled each time
@@ -45,7 +45,7 @@ _ENDED = frozenset({"jobcompleted", "jobbeingterminated", "jobbeingdeleted", "jo
 _NOT_RUNNING = frozenset({"taskcompleted", "tasknotfound", *_ENDED})
 _TOO_LARGE = 413
 _NOT_REPEATED = frozenset({408, 429, 502})
-"""Passing troubles after which the client repeats no POST, unless it is told when to."""
+"""Passing troubles after which the client repeats no POST, unless the answer says when to."""
 _log = logging.getLogger("remotebatch")
 
 Task = Mapping[str, Any]
@@ -68,19 +68,19 @@ def create(
 ) -> bool:
     """Make an Azure job.
 
-    :param body: makes what is sent; anew after a wait, for there are signatures in it that expire.
+    :param body: makes what is sent; called again after a wait, as signatures in it expire.
     :param wait_for_quota: whether to wait while the account has as many active jobs as it may.
     :returns: False if there is one of that id already.
     :raises ProviderError: if it is refused.
     """
     doing = f"job {azure_id!r} cannot be made"
-    told = False
+    warned = False
     while True:
         add = functools.partial(client.create_job, BatchJobCreateOptions(body()))
         try:
             _insist(add, doing)
         except HttpResponseError as error:
-            code = code_of(error).lower()
+            code = code_of(error)
             if code == "jobexists":
                 return False
             if error.status_code == _TOO_LARGE:
@@ -96,9 +96,9 @@ def create(
                     "('remotebatch azure leftovers' lists idle ones), ask Azure for a higher quota, or set "
                     "wait_for_quota=True"
                 ) from error
-            if not told:
+            if not warned:
                 _log.warning("waiting: the account has as many active jobs as its quota allows")
-                told = True
+                warned = True
             time.sleep(_QUOTA_PAUSE)
         else:
             return True
@@ -130,7 +130,9 @@ def add_tasks(
             executor.shutdown(wait=True, cancel_futures=True)
             raise
     if left:
-        there = _ids_in(client, azure_id)  # some may have been added by requests whose answers were lost
+        there = queries.task_ids(
+            client, azure_id
+        )  # some may have been added by requests whose answers were lost
         left = [index for index in left if task(index)["id"] not in there]
     if left:
         raise JobEnded(left)
@@ -143,7 +145,7 @@ def let_end(client: BatchClient, azure_id: str) -> None:
     try:
         _insist(lambda: client.update_job(azure_id, change), doing)
     except HttpResponseError as error:
-        if code_of(error).lower() not in _ENDED:
+        if code_of(error) not in _ENDED:
             raise explain(error, doing) from error
 
 
@@ -207,7 +209,7 @@ def _add_collection(client: BatchClient, azure_id: str, tasks: Sequence[Task]) -
                     for each in (tasks[:half], tasks[half:])
                     for part in _add_collection(client, azure_id, each)
                 ]
-            if code_of(error).lower() in _ENDED:
+            if code_of(error) in _ENDED:
                 return list(tasks)
             raise explain(error, doing) from error
         results = {result["taskId"]: result for result in answer["value"]}
@@ -229,7 +231,7 @@ def _is_added(azure_id: str, result: Mapping[str, Any] | None) -> bool:
     """
     if result is None:
         return False
-    status, error = str(result["status"]).lower(), result.get("error") or {}
+    status, error = values.lower(result["status"]), result.get("error") or {}
     if status == "success" or error.get("code") == "TaskExists":
         return True
     if status == "clienterror":
@@ -239,20 +241,12 @@ def _is_added(azure_id: str, result: Mapping[str, Any] | None) -> bool:
     return False
 
 
-def _ids_in(client: BatchClient, azure_id: str) -> set[str]:
-    """Ids of the tasks that an Azure job has; none if it is gone."""
-    doing = f"the tasks of job {azure_id!r} cannot be listed"
-    with translated(doing), suppress(ResourceNotFoundError):
-        return {task["id"] for task in client.list_tasks(azure_id, select=["id"], max_results=_PAGE)}
-    return set()
-
-
 def _terminate_task(client: BatchClient, azure_id: str, task_id: str) -> None:
     doing = f"task {task_id} of job {azure_id!r} cannot be ended"
     try:
         _insist(lambda: client.terminate_task(azure_id, task_id), doing)
     except HttpResponseError as error:
-        if code_of(error).lower() not in _NOT_RUNNING:
+        if code_of(error) not in _NOT_RUNNING:
             raise explain(error, doing) from error
 
 
@@ -280,6 +274,6 @@ def _code_in(error: HttpResponseError) -> str:
     """The code of an error that no model of the client has read."""
     try:
         response = cast(HttpResponse, error.response)
-        return str(response.json()["code"]).lower()
+        return values.lower(response.json()["code"])
     except (ValueError, KeyError, AttributeError):
         return ""
