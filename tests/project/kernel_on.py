@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from remotebatch.jobs import evaluation
+from remotebatch.packing.functions import pack_function
+from remotebatch.packing.inputs import pack_inputs
 from remotebatch.packing.kernel_archive import kernel_archive
-from remotebatch.packing.submission import pack_function, pack_inputs
 from remotebatch_kernel.formats import envelope, exit_codes
 
 VERSION = "import json, sys; print(json.dumps(sys.version_info[:3]))"

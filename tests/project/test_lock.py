@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
+import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from packaging.markers import default_environment
@@ -12,10 +15,7 @@ from packaging.requirements import Requirement
 
 from azurebatch_emulator.process import azurite
 
-try:
-    import tomllib
-except ImportError:
-    import tomli as tomllib  # type: ignore[no-redef, unused-ignore] # Python 3.10
+tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
 
 ROOT = Path(__file__).parents[2]
 LOCKS = [ROOT / "requirements.lock", *sorted((ROOT / "tests" / "services" / "locks").glob("*.lock"))]
@@ -31,7 +31,8 @@ ASKED = [
 
 def pins(lock: Path, python: str) -> dict[str, str]:
     """Name → version of what a lock installs with a Python."""
-    environment = {**default_environment(), "python_version": python, "python_full_version": f"{python}.5"}
+    environment = cast(dict[str, str], default_environment())
+    environment |= {"python_version": python, "python_full_version": f"{python}.5"}
     found = {}
     for line in lock.read_text().splitlines():
         text = line.partition("#")[0].strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keyring
 import pytest
 from click.testing import CliRunner
@@ -18,7 +20,8 @@ class AzureCommand:
 
     def __init__(self, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
         keyring.get_keyring()  # it would look for one later
-        monkeypatch.setattr(keyring.core, "_keyring_backend", NoKeyring())
+        no_keyring: Any = NoKeyring
+        monkeypatch.setattr(keyring.core, "_keyring_backend", no_keyring())
         monkeypatch.setenv("AZURE_BATCH_ACCOUNT", emulator.account)
         monkeypatch.setenv("AZURE_BATCH_ACCESS_KEY", emulator.key)
         monkeypatch.setenv("AZURE_BATCH_ENDPOINT", emulator.endpoint)

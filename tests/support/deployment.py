@@ -74,7 +74,7 @@ def deploy_arm(text: str, given: Mapping[str, Any]) -> Deployment:
         used.add(name)
         return value_of(template["variables"][name])
 
-    functions = {**_FUNCTIONS, "parameters": parameter, "variables": variable}
+    functions: dict[str, Callable[..., Any]] = {**_FUNCTIONS, "parameters": parameter, "variables": variable}
 
     def value_of(value: Any) -> Any:
         if isinstance(value, dict):

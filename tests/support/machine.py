@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pexpect
 from jeepney.bus_messages import message_bus
@@ -141,7 +142,8 @@ class Terminal:
         self._child.expect(pexpect.EOF)
         self.shown += self._child.before
         self._child.wait()
-        return 128 + self._child.signalstatus if self._child.signalstatus else self._child.exitstatus
+        ended: int = self._child.exitstatus
+        return 128 + self._child.signalstatus if self._child.signalstatus else ended
 
 
 @contextmanager
@@ -162,7 +164,7 @@ def keyring_of(machine: Machine) -> Iterator[None]:
 
 
 @contextmanager
-def _running(program: list[str], machine: Machine, **streams: int) -> Iterator[subprocess.Popen[bytes]]:
+def _running(program: list[str], machine: Machine, **streams: Any) -> Iterator[subprocess.Popen[bytes]]:
     with subprocess.Popen(
         program, env=machine.environment, stderr=subprocess.DEVNULL, cwd=machine.home, **streams
     ) as process:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
+from typing import Any
 
 
 def run_in_terminal(arguments: list[str], stream: str = "stdout") -> str:
@@ -12,7 +13,8 @@ def run_in_terminal(arguments: list[str], stream: str = "stdout") -> str:
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
     environment.pop("NO_COLOR", None)
-    with subprocess.Popen(arguments, env=environment, **{stream: slave}) as process:
+    streams: dict[str, Any] = {stream: slave}
+    with subprocess.Popen(arguments, env=environment, **streams) as process:
         os.close(slave)
         shown = b""
         try:
