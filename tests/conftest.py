@@ -40,9 +40,10 @@ def root() -> Iterator[str]:
 
 
 @pytest.fixture
-def env(root: str) -> SubmissionEnvironment:
+def env(root: str) -> Iterator[SubmissionEnvironment]:
     """A Local environment with two slots."""
-    return SubmissionEnvironment("Local", root=root, slots=2)
+    with SubmissionEnvironment("Local", root=root, slots=2) as environment:
+        yield environment
 
 
 @pytest.fixture(scope="session")
