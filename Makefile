@@ -90,7 +90,7 @@ $(VENV)/.%: pyproject.toml $(LOCK) $(VENV)/.pip
 	touch $@
 
 .venv-lowest/.made: pyproject.toml .venv-uv/.made
-	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) -m venv --clear .venv-lowest
 	.venv-uv/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct \
 	    --editable '$(EXTRAS)' --group local-test
 	touch $@

@@ -21,11 +21,6 @@ PACKAGES = sorted(
     if (directory / "py.typed").is_file()
 )
 PROBE = Path(__file__).with_name("import_probe.py")
-KNOWN = {
-    "azurebatch_emulator.autoscale.syntax": "reads the grammar formula.lark",
-    "remotebatch_local.agent.wire": "reads the metadata of the installed package for its version",
-}
-"""Module → why importing it does more, for now."""
 
 
 def modules(package: Path) -> list[str]:
@@ -52,16 +47,7 @@ def findings(package: Path) -> dict[str, list[str]]:
 
 @pytest.mark.parametrize(
     ("package", "module"),
-    [
-        pytest.param(
-            package,
-            module,
-            id=module,
-            marks=pytest.mark.xfail(reason=KNOWN[module], strict=True) if module in KNOWN else (),
-        )
-        for package in PACKAGES
-        for module in modules(package)
-    ],
+    [pytest.param(package, module, id=module) for package in PACKAGES for module in modules(package)],
 )
 def test_importing_does_nothing_else(package: Path, module: str) -> None:
     assert findings(package).get(module, []) == []
