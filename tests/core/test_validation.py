@@ -61,7 +61,7 @@ def test_a_sentence_of_msgspec_is_taken_apart(
         ({"choice": "z"}, "setting choice='z': expected 'a' or 'b'"),
         ({"names": {"secret": "value"}}, "setting names: expected a dict from a string to an integer"),
         ({"inner": {"count": 77}}, "setting inner: not 77 - at all"),
-        ({"numbr": 1}, "unknown setting 'numbr'; did you mean 'number'?"),
+        ({"numberr": 1}, "unknown setting 'numberr'; did you mean 'number'?"),
     ],
 )
 def test_a_wrong_value_is_refused_in_words(values: dict[str, Any], message: str) -> None:
