@@ -61,7 +61,7 @@ def test_a_sentence_of_msgspec_is_taken_apart(
         ({"choice": "z"}, "setting choice='z': expected 'a' or 'b'"),
         ({"names": {"secret": "value"}}, "setting names: expected a dict from a string to an integer"),
         ({"inner": {"count": 77}}, "setting inner: not 77 - at all"),
-        ({"numberr": 1}, "unknown setting 'numberr'; did you mean 'number'?"),
+        ({"item": 1}, "unknown setting 'item'; did you mean 'items'?"),
     ],
 )
 def test_a_wrong_value_is_refused_in_words(values: dict[str, Any], message: str) -> None:
