@@ -76,8 +76,8 @@ __all__ = [
     "wait",
 ]
 
-# What tasks use is here. All else is imported when it is first used: the memory that is copied for each task stays
-# small, and a task needs no more of this package than it asks for.
+# What tasks use is here. All else is imported when it is first used: the memory that is copied for each task
+# stays small, and a task needs no more of this package than it asks for.
 _HOMES = {
     "ArrayChildJob": "remotebatch.jobs.task",
     "ArrayJob": "remotebatch.jobs.array",
