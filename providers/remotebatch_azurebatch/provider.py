@@ -39,7 +39,7 @@ from remotebatch_azurebatch.accounts.connection import Connection
 from remotebatch_azurebatch.accounts.credentials import find_connection
 from remotebatch_azurebatch.accounts.credentials.given import given_connection
 from remotebatch_azurebatch.accounts.errors import translated
-from remotebatch_azurebatch.batch import ids, job_requests, metadata, queries
+from remotebatch_azurebatch.batch import ids, job_requests, metadata, queries, task_requests
 from remotebatch_azurebatch.pools.pool import Pools
 from remotebatch_azurebatch.pools.preflight import Preflight
 from remotebatch_azurebatch.settings import AzureBatchProperties, AzureBatchSettings
@@ -235,7 +235,7 @@ class AzureBatchProvider(Provider):
             tasks = [
                 (watch.part_of(index).azure_id(job.id), numbered_task_id(job, index)) for index in indices
             ]
-            job_requests.terminate_tasks(self._client, tasks)
+            task_requests.terminate(self._client, tasks)
         watch.poll_soon(ending=True)
 
     def retry(self, job: JobRecord, indices: Sequence[int] | None) -> None:

@@ -26,8 +26,8 @@ _MAIN = b"import sys\nfrom remotebatch_kernel.__main__ import main\n\nsys.exit(m
 def kernel_archive() -> bytes:
     """The archive: the kernel's sources and those of the installed cloudpickle, and both compiled.
 
-    Compiling takes longer than most tasks, and what it leaves behind makes every fork of a warm kernel
-    dearer. A Python of another minor version passes the compiled files over.
+    Compiling takes longer than most tasks, and what it leaves behind makes every fork of a fork server
+    more expensive. A Python of another minor version passes the compiled files over.
     """
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:

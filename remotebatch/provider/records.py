@@ -89,7 +89,7 @@ def decode_record(data: bytes | str, settings_type: type[JobSettings]) -> JobRec
     """
     try:
         plain = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeError, TypeError) as error:
         raise UnreadableRecord(f"a job's record is damaged: {error}") from error
     return record_from_plain(plain, settings_type)
 

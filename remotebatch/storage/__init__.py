@@ -1,1 +1,1 @@
-"""Where a job's files lie: Microsoft's Batch File Conventions."""
+"""Where a job's files are stored: Batch File Conventions, names of blobs, a store in a file system."""

@@ -42,9 +42,8 @@ def test_tasks_of_a_job_that_was_never_made_are_reported(
     processes: SubmissionEnvironment, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def two_of_three(count: int, pools: Any) -> Any:
-        return [
-            PlacedPart(part_of(1, {0: 0, 1: 0}), POOL)
-        ]  # as if the client had ended before it made the second
+        # as if the client had ended before it made the second part
+        return [PlacedPart(part_of(1, {0: 0, 1: 0}), POOL)]
 
     monkeypatch.setattr(submitter, "deal", two_of_three)
     array = processes.map_submit(lambda number: number, range(3)).wait(TIMEOUT)

@@ -80,13 +80,13 @@ def plain(directory: str, cpus: int, children: int) -> dict[str, float]:
         return {"submitted": submitted, "collected": time.perf_counter() - start}
 
 
-def figures(bench: Bench, tell: Callable[[str], None]) -> Iterator[Figure]:
+def figures(bench: Bench, announce: Callable[[str], None]) -> Iterator[Figure]:
     topic = "G. AzureBatch, on the local Batch service"
     for children in _SIZES:
         try:
-            tell(f"{children:,} children at AzureBatch")
+            announce(f"{children:,} children at AzureBatch")
             mine = bench.measure("azure_jobs:ours", timeout=_TIMEOUT, children=children)
-            tell(f"{children:,} tasks by a plain use of the SDK")
+            announce(f"{children:,} tasks by a plain use of the SDK")
             loop = bench.measure("azure_jobs:plain", timeout=_TIMEOUT, children=children)
         except NotMeasured as problem:
             yield Figure(topic=topic, what=f"{children:,} children", note=str(problem))

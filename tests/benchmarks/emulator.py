@@ -116,7 +116,7 @@ def _resident(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024 / _MEBIBYTE
-    raise RuntimeError("the system does not tell the memory of a process")
+    raise RuntimeError("the system does not report the memory of a process")
 
 
 def local_rate(directory: str, cpus: int) -> float:
@@ -132,12 +132,12 @@ def local_rate(directory: str, cpus: int) -> float:
         return _RUN / (time.perf_counter() - start)
 
 
-def figures(bench: Bench, tell: Callable[[str], None]) -> Iterator[Figure]:
+def figures(bench: Bench, announce: Callable[[str], None]) -> Iterator[Figure]:
     topic = "F. Local Azure Batch service"
     try:
-        tell(f"{_RUN:,} no-op commands at the Local provider")
+        announce(f"{_RUN:,} no-op commands at the Local provider")
         local = bench.measure("emulator:local_rate")
-        tell("the local Azure Batch service")
+        announce("the local Azure Batch service")
         found = bench.measure("emulator:measure")
     except NotMeasured as problem:
         yield Figure(topic=topic, what="all", note=str(problem))

@@ -53,9 +53,9 @@ def _cpu_seconds(pids: list[int]) -> float:
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def figures(bench: Bench, tell: Callable[[str], None]) -> Iterator[Figure]:
+def figures(bench: Bench, announce: Callable[[str], None]) -> Iterator[Figure]:
     topic = f"E. CPU in an idle wait of {_SECONDS:.0f} s"
-    tell("an idle wait")
+    announce("an idle wait")
     try:
         found = bench.measure("idle:wait")
     except NotMeasured as problem:

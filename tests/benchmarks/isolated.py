@@ -67,24 +67,24 @@ class Bench:
                     os.killpg(process.pid, signal.SIGKILL)
                     process.wait()
         if answer.exists():
-            told = json.loads(answer.read_text())
-            if "value" in told:
-                return told["value"]
-            raise NotMeasured(told["error"])
+            reported = json.loads(answer.read_text())
+            if "value" in reported:
+                return reported["value"]
+            raise NotMeasured(reported["error"])
         raise NotMeasured(f"its process ended with {code}")
 
 
 def _main(function: str, arguments: str, answer: str) -> int:
     module, _, name = function.partition(":")
-    told: dict[str, Any]
+    reported: dict[str, Any]
     try:
-        told = {"value": getattr(importlib.import_module(module), name)(**json.loads(arguments))}
+        reported = {"value": getattr(importlib.import_module(module), name)(**json.loads(arguments))}
     except ModuleNotFoundError as error:
-        told = {"error": f"not installed: {error.name}"}
+        reported = {"error": f"not installed: {error.name}"}
     except Exception as error:
-        told = {"error": f"failed: {type(error).__name__}: {error}"}
-    Path(answer).write_text(json.dumps(told))
-    return int("error" in told)
+        reported = {"error": f"failed: {type(error).__name__}: {error}"}
+    Path(answer).write_text(json.dumps(reported))
+    return int("error" in reported)
 
 
 if __name__ == "__main__":

@@ -42,11 +42,11 @@ def _milliseconds(call: Callable[[int], int]) -> float:
     return (time.perf_counter() - start) * 1000
 
 
-def warm_figures(bench: Bench, tell: Callable[[str], None]) -> Iterator[Figure]:
+def warm_figures(bench: Bench, announce: Callable[[str], None]) -> Iterator[Figure]:
     topic = f"B. {_CALLS} warm calls"
     for system, target in _SYSTEMS.items():
         title = TITLES[system]
-        tell(f"warm calls: {title}")
+        announce(f"warm calls: {title}")
         try:
             samples = bench.measure("latency:warm", system=system)
         except NotMeasured as problem:
@@ -57,10 +57,10 @@ def warm_figures(bench: Bench, tell: Callable[[str], None]) -> Iterator[Figure]:
         yield of_samples(samples, topic=topic, what=title, unit="ms", at_most=target, note=note)
 
 
-def first_figures(bench: Bench, tell: Callable[[str], None]) -> Iterator[Figure]:
+def first_figures(bench: Bench, announce: Callable[[str], None]) -> Iterator[Figure]:
     topic = f"C. First call, {_FIRST_CALLS} times"
     what = "remotebatch Local"
-    tell("first calls")
+    announce("first calls")
     try:
         pairs = [bench.measure("latency:first") for _ in range(_FIRST_CALLS)]
     except NotMeasured as problem:

@@ -42,7 +42,7 @@ def main() -> None:
     start = time.monotonic()
     directory = Path(tempfile.mkdtemp(prefix="rb-"))
     try:
-        figures = list(_figures(Bench(directory, machine["cpus"]), options, _teller()))
+        figures = list(_figures(Bench(directory, machine["cpus"]), options, _announcer()))
     finally:
         stop_all(directory)
         shutil.rmtree(directory, ignore_errors=True)
@@ -53,21 +53,21 @@ def main() -> None:
     )
     report.show(figures, title)
     if options.json:
-        told = [asdict(figure) | {"met": figure.met} for figure in figures]
-        options.json.write_text(json.dumps({"machine": machine, "figures": told}, indent=2) + "\n")
+        rows = [asdict(figure) | {"met": figure.met} for figure in figures]
+        options.json.write_text(json.dumps({"machine": machine, "figures": rows}, indent=2) + "\n")
 
 
 def _figures(
-    bench: Bench, options: argparse.Namespace, tell: Callable[[str], None]
+    bench: Bench, options: argparse.Namespace, announce: Callable[[str], None]
 ) -> Iterator[report.Figure]:
     topics: dict[str, Callable[[], Iterator[report.Figure]]] = {
-        "a": lambda: throughput.figures(bench, options.tasks, options.rounds, tell),
-        "b": lambda: latency.warm_figures(bench, tell),
-        "c": lambda: latency.first_figures(bench, tell),
-        "d": lambda: scale.figures(bench, tell),
-        "e": lambda: idle.figures(bench, tell),
-        "f": lambda: emulator.figures(bench, tell),
-        "g": lambda: azure_jobs.figures(bench, tell),
+        "a": lambda: throughput.figures(bench, options.tasks, options.rounds, announce),
+        "b": lambda: latency.warm_figures(bench, announce),
+        "c": lambda: latency.first_figures(bench, announce),
+        "d": lambda: scale.figures(bench, announce),
+        "e": lambda: idle.figures(bench, announce),
+        "f": lambda: emulator.figures(bench, announce),
+        "g": lambda: azure_jobs.figures(bench, announce),
     }
     for letter, figures in topics.items():
         if letter in options.only:
@@ -115,8 +115,8 @@ def _machine() -> dict[str, Any]:
     }
 
 
-def _teller() -> Callable[[str], None]:
-    """Says what is being measured, where somebody is watching."""
+def _announcer() -> Callable[[str], None]:
+    """Says what is being measured, on a terminal."""
     if not sys.stderr.isatty():
         return lambda text: None
     return lambda text: print(f"… {text}", file=sys.stderr)

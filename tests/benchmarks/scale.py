@@ -71,9 +71,9 @@ def _forget_peak() -> None:
     Path("/proc/self/clear_refs").write_text("5")
 
 
-def figures(bench: Bench, tell: Callable[[str], None]) -> Iterator[Figure]:
+def figures(bench: Bench, announce: Callable[[str], None]) -> Iterator[Figure]:
     topic = f"D. {_ELEMENTS:,} elements"
-    tell(f"{_ELEMENTS:,} elements")
+    announce(f"{_ELEMENTS:,} elements")
     try:
         found = bench.measure("scale:long_array")
     except NotMeasured as problem:
@@ -98,7 +98,7 @@ def figures(bench: Bench, tell: Callable[[str], None]) -> Iterator[Figure]:
         yield Figure(topic=topic, what="abort and delete", unit="s", value=found["removed"])
 
     topic = f"D. {_SHARED_BYTES // 10**6} MB for {_SHARED_CHILDREN} children"
-    tell("a large closure")
+    announce("a large closure")
     try:
         found = bench.measure("scale:shared_closure")
     except NotMeasured as problem:

@@ -34,7 +34,7 @@ def seconds(directory: str, cpus: int, system: str, tasks: int) -> float:
     return duration
 
 
-def figures(bench: Bench, tasks: int, rounds: int, tell: Callable[[str], None]) -> Iterator[Figure]:
+def figures(bench: Bench, tasks: int, rounds: int, announce: Callable[[str], None]) -> Iterator[Figure]:
     """Rounds go by turns through the systems, for the machine drifts."""
     topic = f"A. {tasks:,} no-op tasks"
     rates: dict[str, list[float]] = defaultdict(list)
@@ -43,7 +43,7 @@ def figures(bench: Bench, tasks: int, rounds: int, tell: Callable[[str], None]) 
         for system, title in TITLES.items():
             if system in problems:
                 continue
-            tell(f"round {turn + 1} of {rounds}: {title}")
+            announce(f"round {turn + 1} of {rounds}: {title}")
             count = min(tasks, _SUBMITIT_TASKS) if system == "submitit_local" else tasks
             try:
                 rates[system].append(count / bench.measure("throughput:seconds", system=system, tasks=count))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from azure.batch import BatchClient
 
 from remotebatch.errors import ProviderError
-from remotebatch_azurebatch.batch import ends, job_requests, metadata, queries
+from remotebatch_azurebatch.batch import ends, job_requests, metadata, queries, task_requests
 from remotebatch_azurebatch.batch.parts import Part, PlacedPart, part_of
 from remotebatch_azurebatch.settings import settings_of
 from remotebatch_azurebatch.submission.plan import JobPlan
@@ -76,8 +76,8 @@ class Launch:
         """
         try:
             rest = list(part.indices())[1:]
-            job_requests.add_tasks(self._client, self._azure_id(part), rest, self._plan.task)
-        except job_requests.JobEnded as ended:
+            task_requests.add(self._client, self._azure_id(part), rest, self._plan.task)
+        except task_requests.JobEnded as ended:
             job = queries.get_part(self._client, self._record, part)
             if ends.why_ended(self._record, job)[0] is None:
                 attempts = part.attempts()

@@ -18,7 +18,7 @@ from azurebatch_emulator import Emulator
 from remotebatch import SubmissionEnvironment
 from remotebatch.tracking import monitor
 from remotebatch_azurebatch.accounts import clients, retries
-from remotebatch_azurebatch.batch import job_requests
+from remotebatch_azurebatch.batch import repetition
 from remotebatch_azurebatch.tracking import submission_watch
 from tests.azurebatch.conftest import POOL
 from tests.support.batch import connect, wait_for
@@ -32,7 +32,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retries, "_FIRST_PAUSE", 0.02)
     monkeypatch.setattr(retries, "_GROWTH", 0.1)
     monkeypatch.setattr(retries, "_JITTER", 0.01)
-    monkeypatch.setattr(job_requests, "_FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(repetition, "FIRST_PAUSE", 0.01)
     monkeypatch.setattr(submission_watch, "_STALLED", 0.5)
     monkeypatch.setattr(submission_watch, "_SOON", 0.2)
     monkeypatch.setattr(submission_watch, "_SHORTEST_INTERVAL", 0.1)

@@ -27,10 +27,10 @@ ADDING = "/addtaskcollection"
 SCRIPT = f"""
 import json, sys
 from remotebatch import Command, SubmissionEnvironment
-from remotebatch_azurebatch.batch import job_requests
+from remotebatch_azurebatch.batch import task_requests
 from remotebatch_azurebatch.tracking import submission_watch
 
-job_requests.COLLECTION, submission_watch._STALLED = {TOGETHER}, 0.5
+task_requests.COLLECTION, submission_watch._STALLED = {TOGETHER}, 0.5
 path, seconds = sys.argv[1:]
 script = "echo {{}} >> {{}}; sleep {{}}"
 env = SubmissionEnvironment("AzureBatch", pool_id={POOL!r})

@@ -96,9 +96,8 @@ def test_a_collection_that_is_too_large_is_split(
     remote: SubmissionEnvironment, services: Services, runs: Runs, gate: Gate
 ) -> None:
     _, *rest = noting(runs, 101, padding=24_000)
-    waiting = Command(
-        ["sh", "-c", gate.script(f"echo 0 >> {runs.path}")]
-    )  # the job goes on until all are added
+    # the job goes on until all are added
+    waiting = Command(["sh", "-c", gate.script(f"echo 0 >> {runs.path}")])
     array = remote.map_submit([waiting, *rest])
     gate.open()
     assert array.wait(TIMEOUT).succeeded

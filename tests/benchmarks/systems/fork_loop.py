@@ -2,7 +2,7 @@
 
 Each task gets its own directory, session and stream files, unpickles function and argument, and
 writes its result to a file that is either whole or absent. There is no queue, no journal, no exit
-code kept, no one to tell.
+code kept, nothing reported.
 """
 
 from __future__ import annotations
