@@ -21,6 +21,7 @@ Checked = TypeVar("Checked", bound=msgspec.Struct)
 
 _AT = re.compile(r" - at (?P<key>`key` in )*`\$(?P<path>.*)`$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]|\[(\.\.\.)\]")
+_MISSING = re.compile(r"Object missing required field `(?P<name>[^`]*)`")
 _OF_MSGSPEC = ("Expected", "Invalid", "Object", "Array", "Length")
 """First words of msgspec's own sentences; any other is raised by a value's own check."""
 
@@ -37,6 +38,12 @@ class Problem(NamedTuple):
     def is_ours(self) -> bool:
         """Whether it was raised by a value's own check, not by its type."""
         return not self.text.startswith(_OF_MSGSPEC)
+
+    @property
+    def missing(self) -> str | None:
+        """Name of the required field that the object at the path lacks; None for any other problem."""
+        found = _MISSING.match(self.text)
+        return found["name"] if found else None
 
     @property
     def where(self) -> str:

@@ -54,6 +54,27 @@ def test_a_sentence_of_msgspec_is_taken_apart(
         assert problem.text == "not 77 - at all"
 
 
+class Pair(msgspec.Struct, forbid_unknown_fields=True):
+    left: int
+    right: Pair | None = None
+
+
+@pytest.mark.parametrize(
+    ("value", "where", "missing"),
+    [
+        ({}, "", "left"),
+        ({"left": 1, "right": {}}, "right", "left"),
+        ({"left": 1, "rite": 2}, "", None),
+        ({"left": "x"}, "left", None),
+    ],
+)
+def test_a_missing_field_is_named(value: dict[str, Any], where: str, missing: str | None) -> None:
+    with pytest.raises(msgspec.ValidationError) as caught:
+        msgspec.convert(value, Pair)
+    problem = problem_of(caught.value)
+    assert (problem.where, problem.missing) == (where, missing)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

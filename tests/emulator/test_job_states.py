@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +18,11 @@ from tests.support.batch import (
     connect,
     delete_job,
     disable_job,
-    has_completed,
     make_pool,
     new_job,
-    new_pool,
     new_task,
-    read_file,
     refusal,
-    shell,
+    task_states,
     terminate_job,
     wait_for,
     wait_for_job,
@@ -62,10 +58,6 @@ def slow_client(slow: Emulator) -> Iterator[BatchClient]:
             "completed", options=as_sent(terminateReason="why"), force=True, **QUICKLY
         ).result()
         yield client
-
-
-def states(client: BatchClient, job_id: str) -> dict[str, str]:
-    return {task.id: task.state for task in client.list_tasks(job_id, select=["id", "state"])}
 
 
 # -- disabled and enabled -------------------------------------------------------------------
@@ -119,7 +111,7 @@ def test_disabling_ends_the_running_tasks(client: BatchClient, pool: str, gate: 
     assert execution.failure_info is not None
     assert (execution.result, execution.failure_info.code) == ("failure", "TaskEnded")
     client.begin_enable_job("ends", **QUICKLY).result()
-    assert states(client, "ends") == {"task": "completed"}
+    assert task_states(client, "ends") == {"task": "completed"}
 
 
 @pytest.mark.operation("disable_job")
@@ -134,7 +126,7 @@ def test_disabling_waits_for_the_running_tasks(client: BatchClient, pool: str, g
     gate.open()
     wait_for_job(client, "waits", "disabled")
     assert client.get_job("waits").previous_state == "active"
-    assert states(client, "waits") == {"runs": "completed", "next": "active"}
+    assert task_states(client, "waits") == {"runs": "completed", "next": "active"}
 
 
 @pytest.mark.operation("disable_job")
@@ -145,10 +137,10 @@ def test_job_that_is_being_disabled_can_be_told_otherwise(client: BatchClient, p
     client.begin_disable_job("hurries", models.BatchJobDisableOptions(disable_tasks="wait"), **QUICKLY)
     disable_job(client, "hurries", "requeue")
     assert client.get_job("hurries").state == "disabled"
-    assert states(client, "hurries") == {"task": "active"}
+    assert task_states(client, "hurries") == {"task": "active"}
     disable_job(client, "hurries", "terminate")
     assert client.get_job("hurries").state == "disabled"
-    assert states(client, "hurries") == {"task": "active"}
+    assert task_states(client, "hurries") == {"task": "active"}
 
 
 @pytest.mark.operation("enable_job")
@@ -210,7 +202,7 @@ def test_terminated_job_ends_what_runs_and_leaves_what_waits(
     assert execution is not None
     assert execution.failure_info is not None
     assert (execution.result, execution.failure_info.code) == ("failure", "TaskEnded")
-    assert states(client, "terminated") == {"runs": "completed", "waits": "active"}
+    assert task_states(client, "terminated") == {"runs": "completed", "waits": "active"}
     counts = client.get_job_task_counts("terminated").task_counts
     assert (counts.active, counts.running, counts.completed, counts.failed) == (1, 0, 1, 1)
 
@@ -326,191 +318,7 @@ def test_job_is_deleted_once(slow_client: BatchClient) -> None:
 
 @pytest.mark.operation("terminate_task", "get_task", "list_tasks", "get_job_task_counts")
 def test_tasks_of_a_completed_job_can_be_seen_and_ended(slow_client: BatchClient) -> None:
-    assert states(slow_client, "completed") == {"waits": "active"}
+    assert task_states(slow_client, "completed") == {"waits": "active"}
     assert slow_client.get_job_task_counts("completed").task_counts.active == 1
     slow_client.terminate_task("completed", "waits")
-    assert states(slow_client, "completed") == {"waits": "completed"}
-
-
-# -- what comes first -----------------------------------------------------------------------
-
-
-@pytest.mark.operation("update_job")
-def test_priority_counts_as_it_is_when_a_slot_is_free(
-    client: BatchClient, gate: Gate, tmp_path: Path
-) -> None:
-    client.create_pool(new_pool("single", 1))
-    wait_for_nodes(client, "single")
-    client.create_job(new_job("holds", "single"))
-    client.create_task("holds", new_task("task", gate.script()))
-    wait_for_task(client, "holds", "task", "running")
-    order = tmp_path / "order"
-    for job_id, priority in (("low", 0), ("high", 500), ("raised", -500)):
-        client.create_job(new_job(job_id, "single", priority=priority))
-        for number in range(2):
-            client.create_task(job_id, new_task(f"t{number}", f"echo {job_id} >> {order}"))
-    client.update_job("raised", models.BatchJobUpdateOptions(priority=1000))
-    gate.open()
-    for job_id in ("low", "high", "raised"):
-        wait_for(partial(has_completed, client, job_id, 2))
-    assert order.read_text().split() == ["raised", "raised", "high", "high", "low", "low"]
-
-
-@pytest.mark.operation("update_job", "get_job_task_counts")
-def test_no_more_tasks_run_at_once_than_the_job_allows(client: BatchClient, pool: str, gate: Gate) -> None:
-    client.create_job(new_job("narrow", pool, max_parallel_tasks=1))
-    client.create_tasks("narrow", [new_task(f"t{number}", gate.script()) for number in range(5)])
-
-    def running() -> int:
-        return client.get_job_task_counts("narrow").task_counts.running
-
-    wait_for(lambda: running() == 1)
-    # what could start beside it has started by the time that another job's task has come to its end
-    client.create_job(new_job("beside", pool))
-    client.create_task("beside", new_task("task"))
-    wait_for_task(client, "beside", "task")
-    assert running() == 1
-    client.update_job("narrow", models.BatchJobUpdateOptions(max_parallel_tasks=3))
-    wait_for(lambda: running() == 3)
-    client.update_job("narrow", models.BatchJobUpdateOptions(max_parallel_tasks=-1))
-    wait_for(lambda: running() == 4)
-    gate.open()
-    wait_for(lambda: client.get_job_task_counts("narrow").task_counts.completed == 5)
-
-
-# -- counted --------------------------------------------------------------------------------
-
-
-@pytest.mark.operation("get_job_task_counts")
-def test_counts_add_up_at_every_moment(client: BatchClient, pool: str) -> None:
-    client.create_job(new_job("counted", pool))
-    slots = [1 + number % 2 for number in range(40)]
-    client.create_tasks(
-        "counted",
-        [
-            new_task(f"t{number}", f"exit {number % 3}", required_slots=need)
-            for number, need in enumerate(slots)
-        ],
-    )
-
-    def look() -> models.BatchTaskCountsResult:
-        counts = client.get_job_task_counts("counted")
-        for told, everything in ((counts.task_counts, 40), (counts.task_slot_counts, sum(slots))):
-            assert told.active + told.running + told.completed == everything
-            assert told.succeeded + told.failed == told.completed
-        assert counts.task_slot_counts.running <= 4
-        return counts
-
-    ended = wait_for(look, lambda counts: counts.task_counts.completed == 40)
-    assert ended.task_counts.succeeded == 14
-    assert ended.task_slot_counts.failed == sum(need for number, need in enumerate(slots) if number % 3 != 0)
-
-
-@pytest.mark.operation("get_job_task_counts", "delete_task", "reactivate_task")
-def test_counts_follow_deleted_and_reactivated_tasks(client: BatchClient, pool: str, gate: Gate) -> None:
-    client.create_job(new_job("recounted", pool))
-    client.create_task("recounted", new_task("fails", "exit 1", required_slots=2))
-    client.create_task("recounted", new_task("runs", gate.script()))
-    wait_for_task(client, "recounted", "fails")
-    wait_for_task(client, "recounted", "runs", "running")
-
-    def told() -> tuple[dict[str, int], dict[str, int]]:
-        counts = client.get_job_task_counts("recounted")
-        return dict(counts.task_counts), dict(counts.task_slot_counts)
-
-    nothing = {"active": 0, "running": 0, "completed": 0, "succeeded": 0, "failed": 0}
-    assert told() == (
-        nothing | {"running": 1, "completed": 1, "failed": 1},
-        nothing | {"running": 1, "completed": 2, "failed": 2},
-    )
-    client.reactivate_task("recounted", "fails")
-    wait_for(lambda: told()[0]["completed"] == 1)
-    client.delete_task("recounted", "runs")
-    assert told() == (
-        nothing | {"completed": 1, "failed": 1},
-        nothing | {"completed": 2, "failed": 2},
-    )
-    client.delete_task("recounted", "fails")
-    assert told() == (nothing, nothing)
-
-
-# -- the service's death --------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def before_death(
-    client: BatchClient, emulator: Emulator, pool: str, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, dict[str, Any]]:
-    """Jobs as they were before the service was killed; it has been started again since."""
-    gate = Gate(tmp_path_factory.mktemp("death") / "gate")
-    stubborn = f'trap "" TERM; echo deaf; {gate.script()}'
-    client.create_job(new_job("pending", "none", priority=6, display_name="kept"))
-    client.create_job(new_job("over", pool))
-    terminate_job(client, "over")
-    client.create_job(new_job("asleep", "none"))
-    client.create_task("asleep", new_task("task"))
-    disable_job(client, "asleep")
-    client.create_pool(new_pool("mortal", 2, task_slots_per_node=4))
-    manager = models.BatchJobManagerTask(id="manager", command_line=shell(gate.script()), run_exclusive=False)
-    client.create_job(new_job("managed", "mortal", job_manager_task=manager))
-    wait_for_task(client, "managed", "manager", "running")
-    for job_id in ("half-ended", "half-gone", "half-off"):
-        client.create_job(new_job(job_id, "mortal"))
-        client.create_task(job_id, new_task("task", stubborn))
-        wait_for_task(client, job_id, "task", "running")
-        wait_for(partial(read_file, client, job_id, "task"))
-    client.create_job(new_job("mortal", "mortal"))
-    client.create_tasks("mortal", [new_task(f"t{number}", gate.script()) for number in range(6)])
-    wait_for(lambda: client.get_job_task_counts("mortal").task_counts.running == 4)
-    client.begin_terminate_job("half-ended", options=as_sent(terminateReason="why"), **QUICKLY)
-    client.begin_delete_job("half-gone", **QUICKLY)
-    client.begin_disable_job("half-off", models.BatchJobDisableOptions(disable_tasks="wait"), **QUICKLY)
-    before = {job.id: dict(job) for job in client.list_jobs()}
-    emulator.kill()
-    gate.open()
-    emulator.restart()
-    return before
-
-
-@pytest.mark.operation("get_job", "list_tasks")
-@pytest.mark.parametrize("job_id", ["pending", "over", "asleep"])
-def test_job_is_the_same_after_the_death_of_the_service(
-    client: BatchClient, before_death: dict[str, dict[str, Any]], job_id: str
-) -> None:
-    (after,) = client.list_jobs(filter=f"id eq '{job_id}'")
-    assert dict(after) == before_death[job_id]
-    assert states(client, job_id) == ({"task": "active"} if job_id == "asleep" else {})
-
-
-@pytest.mark.operation("get_job", "get_job_task_counts")
-@pytest.mark.usefixtures("before_death")
-def test_tasks_run_again_after_the_death_of_the_service(client: BatchClient) -> None:
-    counts = wait_for(
-        lambda: client.get_job_task_counts("mortal").task_counts, lambda counts: counts.completed == 6
-    )
-    assert (counts.succeeded, counts.active, counts.running) == (6, 0, 0)
-    requeues = [
-        task.execution_info.requeue_count for task in client.list_tasks("mortal") if task.execution_info
-    ]
-    assert sorted(requeues) == [0, 0, 1, 1, 1, 1]
-
-
-@pytest.mark.operation("get_job")
-@pytest.mark.usefixtures("before_death")
-def test_manager_runs_again_after_the_death_of_the_service(client: BatchClient) -> None:
-    job = wait_for_job(client, "managed")
-    assert job.execution_info is not None
-    assert job.execution_info.termination_reason == "JMComplete"
-    assert states(client, "managed") == {"manager": "completed"}
-
-
-@pytest.mark.operation("get_job", "list_tasks")
-@pytest.mark.usefixtures("before_death")
-def test_jobs_go_on_ending_after_the_death_of_the_service(client: BatchClient) -> None:
-    ended = wait_for_job(client, "half-ended")
-    assert ended.execution_info is not None
-    assert ended.execution_info.termination_reason == "why"
-    assert states(client, "half-ended") == {"task": "completed"}
-    wait_for(lambda: "half-gone" not in [job.id for job in client.list_jobs()])
-    wait_for_job(client, "half-off", "disabled")
-    assert states(client, "half-off") == {"task": "active"}
+    assert task_states(slow_client, "completed") == {"waits": "completed"}

@@ -32,6 +32,7 @@ __all__ = [
     "refusal",
     "run_task",
     "shell",
+    "task_states",
     "terminate_job",
     "unique",
     "wait_for",
@@ -164,6 +165,11 @@ def wait_for_job(client: BatchClient, job_id: str, state: str = "completed") -> 
 def has_completed(client: BatchClient, job_id: str, count: int) -> bool:
     """Whether so many tasks of a job have completed."""
     return bool(client.get_job_task_counts(job_id).task_counts.completed == count)
+
+
+def task_states(client: BatchClient, job_id: str) -> dict[str, str]:
+    """The states of a job's tasks, by their ids."""
+    return {task.id: task.state for task in client.list_tasks(job_id, select=["id", "state"])}
 
 
 def wait_for_task(

@@ -12,9 +12,11 @@ import httpx
 
 from azurebatch_emulator import Emulator
 
-__all__ = ["API_VERSION", "SharedKey", "wire"]
+__all__ = ["API_VERSION", "JSON", "RFC_1123", "SharedKey", "wire"]
 
 API_VERSION = "2025-06-01"
+JSON = "application/json; odata=minimalmetadata"
+RFC_1123 = "%a, %d %b %Y %H:%M:%S GMT"
 _SIGNED = (
     "content-encoding",
     "content-language",

@@ -29,13 +29,12 @@ from azurebatch_emulator.protocol.models.containers import (
 from azurebatch_emulator.state.configuration import AccountConfiguration
 from remotebatch.errors import ProviderError
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
-from remotebatch_execution.runners import Runner, TaskEnd, TaskSpec, containers
+from remotebatch_execution.runners import GRACE, Runner, TaskEnd, TaskSpec, containers
 from remotebatch_execution.runners.containers import ContainerRunner
 from remotebatch_execution.runners.processes import ProcessRunner
 from remotebatch_kernel.system.linux import LEFTOVER_MARK
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_GRACE = 5.0  # seconds from SIGTERM to SIGKILL
 _REMOVERS = 2
 _TRASH = "trash"
 _DOCKER_HUB = ("docker.io", "index.docker.io", "registry-1.docker.io")
@@ -107,7 +106,7 @@ class Attempt:
         """Ask it to end, and after a while end it with all it started."""
         if self._grace is None and not self._end.done():
             self._runner.signal(self._spec.key, signal.SIGTERM)
-            self._grace = asyncio.get_running_loop().call_later(_GRACE, self.kill)
+            self._grace = asyncio.get_running_loop().call_later(GRACE, self.kill)
 
     def kill(self) -> None:
         """End it at once, with all it started."""

@@ -6,7 +6,7 @@ https://learn.microsoft.com/rest/api/batchservice/authenticate-requests-to-the-a
 import base64
 import binascii
 import hmac
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta, timezone
 from itertools import chain, product
 from typing import Annotated, Final
@@ -143,16 +143,25 @@ def _texts_to_sign(
 
 
 def _queries_to_sign(query: bytes) -> list[str]:
-    """The query as the Python, the JavaScript, and the .NET and Java clients sign it."""
-    given: dict[str, str] = {}
-    for name, value in parse_qsl(query.decode("latin-1"), keep_blank_values=True):
-        given.setdefault(name, value)
-    ordered = sorted(given.items())
+    """The query as the Python, the JavaScript, and the .NET and Java clients sign it.
+
+    They differ in the names and in parameters without a value. A parameter that is given more than once is
+    signed with all its values, as the rule of the service demands; a client that signs one of them alone is
+    refused.
+    """
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True)
     return [
-        "".join(f"\n{name}:{value}" for name, value in ordered if value),
-        "".join(f"\n{name}:{value}" for name, value in ordered),
-        "".join(f"\n{name.lower()}:{value}" for name, value in ordered),
+        _query_to_sign((name, value) for name, value in given if value),
+        _query_to_sign(given),
+        _query_to_sign((name.lower(), value) for name, value in given),
     ]
+
+
+def _query_to_sign(parameters: Iterable[tuple[str, str]]) -> str:
+    values: dict[str, list[str]] = {}
+    for name, value in parameters:
+        values.setdefault(name, []).append(value)
+    return "".join(f"\n{name}:{','.join(sorted(found))}" for name, found in sorted(values.items()))
 
 
 # Tokens

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from email.utils import format_datetime
@@ -18,6 +17,7 @@ from azurebatch_emulator.protocol.models.common import decode, encode, moment
 from azurebatch_emulator.state.account import Account
 from azurebatch_emulator.web import lists
 from azurebatch_emulator.web.conditions import check_conditions
+from remotebatch.validation import problem_of
 
 JSON = "application/json; odata=minimalmetadata"
 T = TypeVar("T")
@@ -177,30 +177,34 @@ def _stamps(resource: Resource) -> dict[str, str]:
 
 
 def _invalid(error: msgspec.ValidationError, content: bytes) -> BatchServiceError:
-    reason, _, path = str(error).partition(" - at `$")
-    name = path.strip("`.")
-    if reason.startswith("Object missing required field"):
-        missing = reason.split("`")[1]
-        return BatchServiceError("MissingRequiredProperty", PropertyName=f"{name}.{missing}".lstrip("."))
-    if reason.startswith("Object contains unknown field") or (reason.startswith("Expected") and not name):
+    problem = problem_of(error)
+    if problem.missing is not None:
+        name = ".".join(filter(None, (problem.where, problem.missing)))
+        return BatchServiceError("MissingRequiredProperty", PropertyName=name)
+    is_whole_body = problem.text.startswith("Expected") and not problem.path
+    if is_whole_body or problem.text.startswith("Object contains unknown field"):
         return BatchServiceError("InvalidRequestBody", Reason=str(error))
-    value = _property(content, name)
+    name, value = problem.where, _property(content, problem.path)
     if not value:
-        return BatchServiceError("InvalidPropertyValue", PropertyName=name, Reason=reason)
-    return BatchServiceError("InvalidPropertyValue", PropertyName=name, PropertyValue=value, Reason=reason)
+        return BatchServiceError("InvalidPropertyValue", PropertyName=name, Reason=problem.text)
+    return BatchServiceError(
+        "InvalidPropertyValue", PropertyName=name, PropertyValue=value, Reason=problem.text
+    )
 
 
-def _property(content: bytes, name: str) -> str | None:
+def _property(content: bytes, path: Iterable[str | int]) -> str | None:
     """The text of a property of a body; None if it cannot be found."""
     try:
         found = msgspec.json.decode(content)
     except (msgspec.DecodeError, RecursionError):  # what comes after the property is wrong, too
         return None
-    for part in re.findall(r"[^.\[\]]+", name):
+    for step in path:
+        if step == "...":
+            continue
         if isinstance(found, dict):
-            found = found.get(part)
-        elif isinstance(found, list) and part.isdecimal():
-            found = found[int(part)]
+            found = found.get(step)
+        elif isinstance(found, list) and isinstance(step, int) and step < len(found):
+            found = found[step]
         else:
             return None
     return found if found is None or isinstance(found, str) else encode(found).decode()
