@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from weakref import WeakValueDictionary
+from functools import partial
+from weakref import ref
 
 from remotebatch.errors import ProviderError
 from remotebatch.provider import JobRecord, Provider
@@ -22,8 +24,8 @@ class Client:
 
     def __init__(self, provider: Provider) -> None:
         self._provider = provider
-        self._trackers: WeakValueDictionary[str, Tracker] = WeakValueDictionary()
-        self._known: set[str] = set()  # ids that the provider may keep something of
+        self._trackers: dict[str, ref[Tracker]] = {}
+        self._dropped: deque[str] = deque()  # ids of jobs whose trackers have gone
         self._monitor: Monitor | None = None
         self._lock = threading.Lock()
         self._closed = False
@@ -40,13 +42,17 @@ class Client:
 
     def tracker(self, record: JobRecord) -> Tracker:
         """The one tracker of a job: all job objects that stand for it share what any of them learns."""
+        provider = self.provider
         with self._lock:
-            tracker = self._trackers.get(record.id)
+            unused = self._take_dropped()
+            known = self._trackers.get(record.id)
+            tracker = known() if known is not None else None
             if tracker is None:
-                self._forget_unused()
-                tracker = self._trackers[record.id] = Tracker(self.provider, record, self)
-                self._known.add(record.id)
-            return tracker
+                tracker = Tracker(provider, record, self)
+                self._trackers[record.id] = ref(tracker, partial(_note, self._dropped, record.id))
+        if unused:
+            provider.forget(unused)
+        return tracker
 
     @contextmanager
     def watching(self, tracker: Tracker) -> Iterator[None]:
@@ -69,7 +75,7 @@ class Client:
                 return
             self._closed = True
             monitor, self._monitor = self._monitor, None
-            trackers = list(self._trackers.values())
+            trackers = [tracker for known in self._trackers.values() if (tracker := known()) is not None]
         error = _closed(self._provider)
         for tracker in trackers:
             if not tracker.finished:
@@ -88,11 +94,21 @@ class Client:
             self._monitor = Monitor(self._provider)
         return self._monitor
 
-    def _forget_unused(self) -> None:
-        unused = self._known - set(self._trackers.keys())
-        if unused:
-            self._known -= unused
-            self._provider.forget(unused)
+    def _take_dropped(self) -> set[str]:
+        """Ids of the jobs that no tracker stands for any more."""
+        unused = set()
+        while self._dropped:
+            job_id = self._dropped.popleft()
+            known = self._trackers.get(job_id)
+            if known is not None and known() is None:
+                del self._trackers[job_id]
+                unused.add(job_id)
+        return unused
+
+
+def _note(dropped: deque[str], job_id: str, reference: object) -> None:
+    """A tracker is gone: it is noted without a lock, for this may run at any moment."""
+    dropped.append(job_id)
 
 
 def _closed(provider: Provider) -> ProviderError:

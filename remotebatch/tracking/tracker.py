@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +13,8 @@ from remotebatch.errors import ProviderError
 from remotebatch.provider import Changes, Counts, JobRecord, Provider, TaskRecord, TaskRole
 from remotebatch.status import JobStatus
 from remotebatch.tracking.events import Listener, TaskEvent
+
+_log = logging.getLogger("remotebatch")
 
 
 class Watcher(Protocol):
@@ -137,9 +140,7 @@ class Tracker:
                 self._task_count = max(self._task_count, changes.task_count)
             self.closed = changes.closed
             events = [event for task in changes.tasks if (event := self._take(task)) is not None]
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener(events)
+        self._inform(events)
 
     def reopen(self, failed: Iterable[TaskRecord]) -> None:
         """Note that children which had failed, as given, have been given another attempt."""
@@ -151,18 +152,13 @@ class Tracker:
                 if _progress(self.task(task.index)) == _progress(task)
             ]
             self._refreshed = float("-inf")
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener([event for event in taken if event is not None])
+        self._inform([event for event in taken if event is not None])
         self.watcher.poll_soon()
 
     def fail(self, error: ProviderError) -> None:
         """Inform the waiters that nothing more can be learned."""
         self.error = error
-        with self._lock:
-            listeners = list(self._listeners)
-        for listener in listeners:
-            listener(())
+        self._inform(())
 
     @contextmanager
     def listening(self, listener: Listener) -> Iterator[None]:
@@ -174,6 +170,15 @@ class Tracker:
         finally:
             with self._lock:
                 self._listeners.remove(listener)
+
+    def _inform(self, events: Sequence[TaskEvent]) -> None:
+        with self._lock:
+            listeners = list(self._listeners)
+        for listener in listeners:
+            try:
+                listener(events)
+            except Exception:  # one listener's fault must not keep events from the others
+                _log.exception("a listener of job %s failed", self.record.id)
 
     def _take(self, task: TaskRecord) -> TaskEvent | None:
         """Take in one task's state; None if it is older than the known one or equal to it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 import time
@@ -9,6 +10,9 @@ import time
 import pytest
 
 from remotebatch import ProviderError, SingleJob, SubmissionEnvironment
+from remotebatch.provider import Wake
+from remotebatch.tracking.monitor import Monitor
+from remotebatch_local import LocalProvider
 
 
 def monitors() -> set[threading.Thread]:
@@ -83,3 +87,34 @@ def test_a_forked_process_waits_by_itself(env: SubmissionEnvironment) -> None:
         finally:
             os._exit(0 if succeeded else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_an_environment_that_is_dropped_leaves_no_descriptor(root: str) -> None:
+    with SubmissionEnvironment("Local", root=root, slots=2) as env:  # starts the agent
+        env.submit(abs, -1).result(60)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        provider = LocalProvider(root=root, slots=2)
+        monitor = Monitor(provider)
+        monitor.poll_soon()
+        del monitor, provider
+    gc.collect()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_nothing_is_written_to_a_descriptor_that_is_closed() -> None:
+    wake = Wake()
+    wake.close()
+    reading, writing = os.pipe()  # gets the numbers that are free now
+    wake.set()
+    wake.close()
+    os.close(writing)
+    assert os.read(reading, 1) == b""
+    os.close(reading)
+
+
+def test_a_monitor_that_is_closed_watches_nothing(env: SubmissionEnvironment) -> None:
+    monitor = Monitor(env._client.provider)
+    monitor.close(ProviderError("closed"))
+    with pytest.raises(ProviderError, match="closed"), monitor.watching(env.submit(abs, -1)._tracker):
+        pass
