@@ -78,7 +78,7 @@ $(VENV)/.%: pyproject.toml $(LOCK) $(VENV)/.pip
 	$(INSTALL) --build-constraint $(LOCK) --editable '$(EXTRAS)' --group $*
 	touch $@
 
-.venv-uv/.made: # from the lock where it has uv, so that a lock which no longer fits can be written anew
+.venv-uv/.made: # from the lock where it has uv, so that a lock which no longer fits can be written again
 	$(PYTHON) -m venv .venv-uv
 	.venv-uv/bin/$(PIP) install --quiet --constraint $(LOCK) uv
 	touch $@

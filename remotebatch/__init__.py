@@ -108,11 +108,16 @@ _HOMES = {
     "submit": "remotebatch.environment",
     "wait": "remotebatch.jobs.waiting",
 }
+_ROOMS = frozenset(
+    {"command", "environment", "errors", "jobs", "pools", "provider", "settings", "status", "storage"}
+)
 
 
 def __getattr__(name: str) -> Any:
     if name == "conventions":
         return import_module("remotebatch.storage.conventions")
+    if name in _ROOMS:  # `import remotebatch` makes `remotebatch.errors` and the like available
+        return import_module(f"remotebatch.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     value = globals()[name] = getattr(import_module(_HOMES[name]), name)

@@ -283,15 +283,20 @@ class AzureBatchProvider(Provider):
     def connection(self) -> Connection:
         """The accounts, looked for when they are first needed."""
         with self._lock:
-            return find_connection(self._given)
+            found: Connection | None = self.__dict__.get("connection")  # by another thread meanwhile
+            return find_connection(self._given) if found is None else found
 
     @functools.cached_property
     def _client(self) -> Any:
-        return batch_client(self.connection.batch)
+        with self._lock:
+            made = self.__dict__.get("_client")
+            return batch_client(self.connection.batch) if made is None else made
 
     @functools.cached_property
     def _store(self) -> BlobStore:
-        return BlobStore(self.connection.storage)
+        with self._lock:
+            made: BlobStore | None = self.__dict__.get("_store")
+            return BlobStore(self.connection.storage) if made is None else made
 
     @functools.cached_property
     def _submitter(self) -> Submitter:

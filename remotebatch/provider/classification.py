@@ -41,7 +41,7 @@ def by_result(exit_code: int | None, header: Mapping[str, Any]) -> Failure:
 def by_exit_code(exit_code: int | None) -> Failure:
     """Why a call failed that has stored no result object."""
     if exit_code == exit_codes.USER_EXCEPTION:  # a function that raises has its exception stored
-        reason = f"exit code {exit_code} before a result was stored; the error log may tell why"
+        reason = f"exit code {exit_code} before a result was stored; the error log may say why"
         return Failure(FailureType.NON_ZERO_EXIT, reason)
     meaning = exit_codes.MEANINGS.get(exit_code or 0) or _signal(exit_code)
     reason = f"exit code {exit_code}" + (f": {meaning}" if meaning else "")

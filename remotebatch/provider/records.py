@@ -18,6 +18,7 @@ from remotebatch.status import Counts, FailureType, JobStatus, JobType
 
 RECORD_VERSION = 2
 """Version of the records that are written here: to be raised when a record changes its meaning."""
+_LEFT_ALONE = "nothing stored of the job is changed or removed"
 
 
 class UnreadableRecord(ProviderError):
@@ -60,6 +61,9 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Further stored objects that the job needs, by their digests."""
     version: int = RECORD_VERSION
 
+    def __repr__(self) -> str:  # without what is secret
+        return f"JobRecord(id={self.id!r}, name={self.name!r}, type={self.type})"
+
     @property
     def task_count(self) -> int:
         """Children at the time of submission; 1 for a single job. A job that grows reports its changes."""
@@ -90,7 +94,7 @@ def decode_record(data: bytes | str, settings_type: type[JobSettings]) -> JobRec
     try:
         plain = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError, TypeError) as error:
-        raise UnreadableRecord(f"a job's record is damaged: {error}") from error
+        raise UnreadableRecord(f"a job's record is damaged: {error}; {_LEFT_ALONE}") from error
     return record_from_plain(plain, settings_type)
 
 
@@ -100,7 +104,7 @@ def record_from_plain(plain: Any, settings_type: type[JobSettings]) -> JobRecord
     :raises UnreadableRecord: likewise.
     """
     if not isinstance(plain, Mapping):
-        raise UnreadableRecord(f"a job's record is damaged: it is a {type(plain).__name__}")
+        raise UnreadableRecord(f"a job's record is damaged: it is a {type(plain).__name__}; {_LEFT_ALONE}")
     fields = dict(plain)
     job = f"job {fields.get('id', '(without an id)')}"
     version = fields.get("version", 1)
@@ -117,7 +121,8 @@ def record_from_plain(plain: Any, settings_type: type[JobSettings]) -> JobRecord
         return msgspec.structs.replace(header, settings=settings)
     except (msgspec.ValidationError, KeyError, TypeError, AttributeError) as error:
         raise UnreadableRecord(
-            f"the record of {job} cannot be read: {error}; a newer version of remotebatch may have written it"
+            f"the record of {job} cannot be read: {error}; if a newer version of remotebatch wrote it, "
+            f"upgrade, otherwise it is damaged; {_LEFT_ALONE}"
         ) from error
 
 
@@ -141,7 +146,7 @@ class TaskRole(enum.Enum):
 class TaskRecord(msgspec.Struct, frozen=True, array_like=True):
     """The state of one task. Times are seconds since the epoch.
 
-    A failed task without a failure type is unexplained: see :meth:`Provider.explain`.
+    A failed task without a failure type is unexplained: see :meth:`remotebatch.provider.Provider.explain`.
     """
 
     index: int

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -57,14 +56,29 @@ class FilesystemStore:
         :raises OSError: if the file cannot be read, or its content cannot be stored.
         """
         with io.BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
-            digest = hashlib.sha256()
-            while block := file.read(_BLOCK_BYTES):
-                digest.update(block)
-            path = self.path(kind, digest.hexdigest())
-            if not os.path.exists(path):
-                file.seek(0)
-                write_new(path, lambda copy: shutil.copyfileobj(file, copy, _BLOCK_BYTES))
-        return digest.hexdigest()
+            digest = _copy(file, None)
+            if os.path.exists(self.path(kind, digest)):
+                return digest
+            file.seek(0)
+            with tempfile.NamedTemporaryFile(dir=f"{self.root}/{kind}", delete=False) as copy:
+                try:
+                    digest = _copy(file, copy)  # of what is stored, if the file has changed meanwhile
+                    copy.flush()
+                    os.replace(copy.name, self.path(kind, digest))
+                except BaseException:
+                    os.unlink(copy.name)
+                    raise
+        return digest
+
+
+def _copy(source: IO[bytes], target: IO[bytes] | None) -> str:
+    """Read to the end, and write all of it to the target if there is one; return the SHA-256 digest."""
+    digest = hashlib.sha256()
+    while block := source.read(_BLOCK_BYTES):
+        digest.update(block)
+        if target is not None:
+            target.write(block)
+    return digest.hexdigest()
 
 
 def write_new(path: str, write: Callable[[IO[bytes]], object]) -> None:

@@ -74,7 +74,7 @@ def test_json(cli: Any, half_failed: ArrayJob[Any]) -> None:
 
 
 class _Uncounted(LocalProvider):
-    """Its list of jobs tells no counts."""
+    """Its list of jobs has no counts."""
 
     def jobs(self) -> list[JobListing]:
         return [replace(listing, counts=None) for listing in super().jobs()]

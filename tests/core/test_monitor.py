@@ -16,7 +16,7 @@ from tests.support.providers import environment_of
 
 
 class Moody(LocalProvider):
-    """Its long polls raise or tell nothing, as often as it is told to."""
+    """Its long polls raise or report nothing, as often as `answers` says."""
 
     def __init__(self, **properties: Any) -> None:
         super().__init__(**properties)

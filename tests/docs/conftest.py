@@ -1,6 +1,6 @@
 """A user's surroundings: an empty directory, a data directory of its own, the programs on the path.
 
-And a Batch account of this machine, for what is told of AzureBatch.
+And a Batch account of this machine, for the pages about AzureBatch.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -67,3 +68,10 @@ def _circle(edges: dict[str, set[str]]) -> list[str] | None:
         for imported in left.values():
             imported.difference_update(free)
     return sorted(left) or None
+
+
+def test_files_that_the_architecture_names_are_there() -> None:
+    text = (ROOT / "docs" / "pages" / "architecture.md").read_text()
+    named = set(re.findall(r"`((?:remotebatch|providers|container|tests|docs)/[\w./-]*[\w/])`", text))
+    assert len(named) > 30
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []

@@ -52,7 +52,7 @@ def wall_clock_exceeded() -> TaskFailure:
 
 
 def ended_by_user() -> TaskFailure:
-    """Somebody terminated the task or its job."""
+    """The task or its job was terminated by a request."""
     return TaskFailure("TaskEnded")
 
 
