@@ -48,12 +48,12 @@ class SubmissionEnvironment:
     @property
     def provider(self) -> str:
         """Name of the provider."""
-        return self._client.provider.name
+        return self._client.provider_name
 
     @property
     def properties(self) -> dict[str, Any]:
         """The provider's properties, without secrets."""
-        return dict(self._client.provider.properties)
+        return self._client.provider_properties
 
     @property
     def settings(self) -> JobSettings:

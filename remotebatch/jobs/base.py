@@ -52,7 +52,7 @@ class Job(ABC, Generic[Value]):
     @property
     def provider(self) -> str:
         """Name of the provider."""
-        return self._tracker.provider.name
+        return self._environment.provider
 
     @property
     def environment(self) -> Environment:
@@ -248,7 +248,7 @@ class Job(ABC, Generic[Value]):
             "name": self.name,
             "type": self.type,
             "provider": self.provider,
-            "environment": dict(self._tracker.provider.properties),
+            "environment": self._environment.properties,
             "settings": dict(self.settings),
             "submitted_at": self.submitted_at,
             "submitted_by": self._tracker.record.submitted_by,

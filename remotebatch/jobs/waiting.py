@@ -5,25 +5,44 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ALL_COMPLETED, FIRST_COMPLETED, FIRST_EXCEPTION
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from remotebatch.errors import InvalidSetting
 from remotebatch.jobs.base import Job
 from remotebatch.tracking.waiting import wait_until
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 AnyJob = TypeVar("AnyJob", bound=Job[Any])
 
 
-class DoneAndNotDone(NamedTuple):
-    """What :func:`wait` returns."""
+class DoneAndNotDone(tuple[set[AnyJob], set[AnyJob]], Generic[AnyJob]):
+    """What :func:`wait` returns: a pair of sets, which have names as well."""
 
-    done: set[Job[Any]]
-    not_done: set[Job[Any]]
+    __slots__ = ()
+
+    def __new__(cls, done: set[AnyJob], not_done: set[AnyJob]) -> Self:
+        """The pair of both sets."""
+        return super().__new__(cls, (done, not_done))
+
+    @property
+    def done(self) -> set[AnyJob]:
+        """Jobs that have ended."""
+        return self[0]
+
+    @property
+    def not_done(self) -> set[AnyJob]:
+        """Jobs that have not."""
+        return self[1]
+
+    def __repr__(self) -> str:
+        return f"DoneAndNotDone(done={self.done!r}, not_done={self.not_done!r})"
 
 
 def wait(
-    jobs: Iterable[Job[Any]], timeout: float | None = None, return_when: str = ALL_COMPLETED
-) -> DoneAndNotDone:
+    jobs: Iterable[AnyJob], timeout: float | None = None, return_when: str = ALL_COMPLETED
+) -> DoneAndNotDone[AnyJob]:
     """Wait for jobs to end, well or badly.
 
     :param timeout: the longest to wait, in seconds.

@@ -18,6 +18,7 @@ class Wake:
         self._read, self._write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._lock = threading.Lock()  # no write to a descriptor that has just been closed
         self._close = weakref.finalize(self, _close, self._read, self._write)
+        self._close.atexit = False  # a thread may wait on it to the very end of the process
 
     def fileno(self) -> int:
         """The descriptor that becomes readable."""

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 from weakref import ref
 
 from remotebatch.errors import ProviderError
@@ -31,6 +32,16 @@ class Client:
         self._closed = False
 
     @property
+    def provider_name(self) -> str:
+        """Name of the provider."""
+        return self._provider.name
+
+    @property
+    def provider_properties(self) -> dict[str, Any]:
+        """The provider's properties, without secrets."""
+        return dict(self._provider.properties)
+
+    @property
     def provider(self) -> Provider:
         """The provider.
 
@@ -48,7 +59,7 @@ class Client:
             known = self._trackers.get(record.id)
             tracker = known() if known is not None else None
             if tracker is None:
-                tracker = Tracker(provider, record, self)
+                tracker = Tracker(record, self)
                 self._trackers[record.id] = ref(tracker, partial(_note, self._dropped, record.id))
         if unused:
             provider.forget(unused)

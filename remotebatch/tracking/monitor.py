@@ -19,6 +19,8 @@ _log = logging.getLogger("remotebatch")
 
 _LONG_POLL = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 10.0
+_IDLE = 5.0
+"""Seconds without a waiter after which the thread ends."""
 _JOIN_LIMIT = 5.0
 """Seconds for which closing waits for a query that is under way."""
 
@@ -87,7 +89,7 @@ class Monitor:
                 return
             trackers = self._unfinished()
             if not trackers:
-                if self._wake.wait(_LONG_POLL) or not self._retire():
+                if self._wake.wait(_IDLE) or not self._retire():
                     continue
                 return
             if self._poll(trackers):

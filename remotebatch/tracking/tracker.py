@@ -20,6 +20,13 @@ _log = logging.getLogger("remotebatch")
 class Watcher(Protocol):
     """Polls the provider on behalf of trackers that are waited for."""
 
+    @property
+    def provider(self) -> Provider:
+        """The provider.
+
+        :raises ProviderError: if the environment is closed.
+        """
+
     def watching(self, tracker: Tracker) -> AbstractContextManager[None]:
         """Keep a tracker fresh meanwhile."""
 
@@ -33,8 +40,7 @@ class Tracker:
     :param watcher: keeps it fresh while it is waited for.
     """
 
-    def __init__(self, provider: Provider, record: JobRecord, watcher: Watcher) -> None:
-        self.provider = provider
+    def __init__(self, record: JobRecord, watcher: Watcher) -> None:
         self.record = record
         self.watcher = watcher
         self.completed: list[int] = []
@@ -52,6 +58,14 @@ class Tracker:
         self._lock = threading.RLock()
         self._explaining = threading.Lock()  # held during a query, as the other never is
         self._listeners: list[Listener] = []
+
+    @property
+    def provider(self) -> Provider:
+        """The provider.
+
+        :raises ProviderError: if the environment is closed.
+        """
+        return self.watcher.provider
 
     @property
     def cursor(self) -> str:

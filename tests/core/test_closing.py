@@ -118,3 +118,16 @@ def test_a_monitor_that_is_closed_watches_nothing(env: SubmissionEnvironment) ->
     monitor.close(ProviderError("closed"))
     with pytest.raises(ProviderError, match="closed"), monitor.watching(env.submit(abs, -1)._tracker):
         pass
+
+
+def test_a_job_of_a_closed_environment_acts_no_more(root: str) -> None:
+    with SubmissionEnvironment("Local", root=root, slots=2) as env:
+        job = env.submit(time.sleep, 1)
+    for attempt in (job.abort, job.retry, job.delete, job.log, job.output_files, lambda: job.evaluation):
+        with pytest.raises(ProviderError, match="the environment at Local is closed"):
+            attempt()
+    assert job.provider == "Local"
+    assert "closed" in repr(job)
+    with SubmissionEnvironment("Local", root=root, slots=2) as again:
+        attached = again.job(job.id)
+        assert attached.wait(60).succeeded

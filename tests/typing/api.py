@@ -56,6 +56,16 @@ def single_jobs(environment: SubmissionEnvironment) -> None:
     assert_type(job.save_result("file"), Path)
 
 
+def waiting(environment: SubmissionEnvironment) -> None:
+    """Several jobs."""
+    jobs = [environment.submit(double, number) for number in (1, 2)]
+    done, _ = remotebatch.wait(jobs)
+    assert_type(done, set[SingleJob[int]])
+    assert_type(remotebatch.wait(jobs).not_done, set[SingleJob[int]])
+    for job in remotebatch.as_completed(jobs):
+        assert_type(job, SingleJob[int])
+
+
 def array_jobs(environment: SubmissionEnvironment) -> None:
     """One call for each element."""
     array = environment.map_submit(double, [1, 2])

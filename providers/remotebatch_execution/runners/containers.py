@@ -54,9 +54,9 @@ def require_image(image: str) -> None:
 
     :raises ProviderError: if there is no engine or no such image.
     """
-    import docker
-
     client = engine()
+    import docker  # engine() has said what to install where it is missing
+
     try:
         client.images.get(image)
     except docker.errors.ImageNotFound:

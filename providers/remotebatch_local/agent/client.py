@@ -93,7 +93,7 @@ class AgentClient:
         except OSError:
             connection = self._start()
         try:
-            if _ask(connection, "version") != wire.version():
+            if _ask(connection, "version") != wire.protocol():
                 connection = self._replace(connection)
             _ask(connection, "size", slots=self._slots, gpus=self._gpus)
         except BaseException:

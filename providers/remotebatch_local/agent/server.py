@@ -50,7 +50,7 @@ class Agent:
         self._started = time.time()
         self._stop = asyncio.Event()
         self._operations: dict[str, Callable[..., Any]] = {
-            "version": wire.version,
+            "version": wire.protocol,
             "size": engine.resize,
             "submit": self._submit,
             "jobs": lambda: [engine.jobs(), engine.unreadable],

@@ -19,14 +19,21 @@ import msgspec
 from remotebatch import errors
 from remotebatch.provider import UnreadableRecord
 
+_PROTOCOL = 2
+"""To be raised when a message changes: two states of the sources may have the same version."""
 _LENGTH = struct.Struct("!I")
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder()
 
 
 @functools.cache
 def version() -> str:
-    """The installed version of remotebatch. A client talks only to an agent of its own version."""
+    """The installed version of remotebatch."""
     return importlib.metadata.version("remotebatch")
+
+
+def protocol() -> str:
+    """What both sides must agree on: a client talks only to an agent of its own version and protocol."""
+    return f"{version()}, protocol {_PROTOCOL}"
 
 
 def encode(message: Any) -> bytes:
