@@ -23,6 +23,7 @@ def test_a_closed_environment_leaves_no_thread_and_no_descriptor(root: str) -> N
     others = monitors()
     with SubmissionEnvironment("Local", root=root, slots=2) as env:  # starts the agent
         env.submit(abs, -1).result(60)
+    gc.collect()  # of what earlier tests have left
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
         with SubmissionEnvironment("Local", root=root, slots=2) as env:
@@ -92,6 +93,7 @@ def test_a_forked_process_waits_by_itself(env: SubmissionEnvironment) -> None:
 def test_an_environment_that_is_dropped_leaves_no_descriptor(root: str) -> None:
     with SubmissionEnvironment("Local", root=root, slots=2) as env:  # starts the agent
         env.submit(abs, -1).result(60)
+    gc.collect()  # of what earlier tests have left
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(20):
         provider = LocalProvider(root=root, slots=2)
@@ -99,7 +101,7 @@ def test_an_environment_that_is_dropped_leaves_no_descriptor(root: str) -> None:
         monitor.poll_soon()
         del monitor, provider
     gc.collect()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(os.listdir("/proc/self/fd")) <= before
 
 
 def test_nothing_is_written_to_a_descriptor_that_is_closed() -> None:

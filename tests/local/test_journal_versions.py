@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from remotebatch import FailureType, JobStatus, SubmissionEnvironment
+from remotebatch import FailureType, JobNotFound, JobStatus, SubmissionEnvironment
 from remotebatch.provider import UnreadableRecord
 from tests.conftest import stop_agent
 from tests.support.local import array_job, single_job
@@ -202,3 +202,35 @@ def test_job_whose_files_are_gone_does_not_keep_the_agent_from_starting(
         again = SubmissionEnvironment("Local", root=root)
         assert again.submit(abs, -2).result(30) == 2
         assert again.job(job.id).wait(30).status is JobStatus.FAILED
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE jobs SET id = x'00ff' WHERE id = ?",
+        "UPDATE jobs SET position = x'00ff' WHERE id = ?",
+        "UPDATE jobs SET position = 9223372036854775807 WHERE id = ?",
+        "UPDATE jobs SET position = -1 WHERE id = ?",
+        "UPDATE jobs SET record = 5 WHERE id = ?",
+        "UPDATE jobs SET counts = 5, finished = 0 WHERE id = ?",
+        "UPDATE jobs SET id = 'another' WHERE id = ?",
+        "UPDATE tasks SET record = '[4611686018427387904, \"Succeeded\"]' WHERE job = ?",
+        "UPDATE tasks SET record = '[-1, \"Running\"]' WHERE job = ?",
+    ],
+)
+@pytest.mark.parametrize("finished", [0, 1])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_row_that_holds_nonsense_harms_that_job_alone(
+    env: SubmissionEnvironment, root: str, statement: str, finished: int
+) -> None:
+    good, bad = env.submit(abs, -1).wait(30), env.submit(abs, -2).wait(30)
+    stop_agent(root)
+    with closing(sqlite3.connect(f"{root}/journal.sqlite", isolation_level=None)) as journal:
+        journal.execute("UPDATE jobs SET finished = ? WHERE id = ?", (finished, bad.id))
+        journal.execute(statement, (bad.id,))
+    with SubmissionEnvironment("Local", root=root, slots=2) as again:
+        assert good.id in [job.id for job in again.jobs()]
+        assert single_job(again, good.id).result(30) == 1
+        assert again.submit(abs, -3).result(30) == 3
+        with pytest.raises((UnreadableRecord, JobNotFound), match=bad.id):
+            single_job(again, bad.id).result(30)

@@ -168,11 +168,11 @@ class Engine:
         for entry in entries:
             job = LocalJob(entry.record, entry.position, self._epoch, entry.counts)
             if entry.finished:
-                job.load_later(partial(self._journal.tasks, entry.record.id))
+                job.load_later(partial(self._journal.tasks, entry.record))
                 self._jobs[entry.record.id] = job
                 continue
             try:
-                tasks = self._journal.tasks(entry.record.id)
+                tasks = self._journal.tasks(entry.record)
             except UnreadableRecord:
                 continue  # the journal has noted it
             self._jobs[entry.record.id] = job

@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS tasks (
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.encode
+_LAST_POSITION = 2**53
 _UNREADABLE = (UnreadableRecord, msgspec.MsgspecError, UnicodeDecodeError, TypeError)
 
 
@@ -81,26 +82,32 @@ class Journal:
         query = "SELECT id, record, position, counts, finished FROM jobs ORDER BY position"
         for job_id, record, position, counts, finished in self._database.execute(query):
             try:
+                _check_row(job_id, position)
                 job = decode_record(record, LocalSettings)
+                if job.id != job_id:
+                    raise UnreadableRecord(f"its record is that of job {job.id}")
                 decoded_counts = msgspec.json.decode(counts, type=Counts)
             except _UNREADABLE as error:
-                self._note_unreadable(job_id, error)
+                self._note_unreadable(str(job_id), error)
             else:
                 yield JournalEntry(job, position, decoded_counts, bool(finished))
 
-    def tasks(self, job_id: str) -> list[TaskRecord]:
+    def tasks(self, job: JobRecord) -> list[TaskRecord]:
         """Tasks of a job that have left their first state.
 
         :raises UnreadableRecord: if one cannot be read; the job stays as it is.
         """
         query = "SELECT record FROM tasks WHERE job = ?"
+        tasks = []
         try:
-            return [
-                msgspec.json.decode(record, type=TaskRecord)
-                for (record,) in self._database.execute(query, (job_id,))
-            ]
+            for (record,) in self._database.execute(query, (job.id,)):
+                task = msgspec.json.decode(record, type=TaskRecord)
+                if not 0 <= task.index < job.task_count:
+                    raise UnreadableRecord(f"it has a task {task.index}, of {job.task_count}")
+                tasks.append(task)
         except _UNREADABLE as error:
-            raise UnreadableRecord(self._note_unreadable(job_id, error)) from error
+            raise UnreadableRecord(self._note_unreadable(job.id, error)) from error
+        return tasks
 
     def add_job(self, job: JobRecord, position: int, counts: Counts) -> None:
         """Record a new job, for certain.
@@ -163,7 +170,8 @@ class Journal:
         self._database.close()
 
     def _read_next_position(self) -> int:
-        last: int | None = self._database.execute("SELECT max(position) FROM jobs").fetchone()[0]
+        query = "SELECT max(position) FROM jobs WHERE typeof(position) = 'integer' AND position <= ?"
+        last: int | None = self._database.execute(query, (_LAST_POSITION,)).fetchone()[0]
         return 0 if last is None else last + 1
 
     def _note_unreadable(self, job_id: str, error: Exception) -> str:
@@ -173,3 +181,11 @@ class Journal:
         _log.warning("%s", reason)
         self.unreadable[job_id] = reason
         return reason
+
+
+def _check_row(job_id: object, position: object) -> None:
+    """Refuse a row whose columns hold what no version writes there."""
+    if not isinstance(job_id, str):
+        raise UnreadableRecord("the id in its row is no text")
+    if not isinstance(position, int) or not 0 <= position <= _LAST_POSITION:
+        raise UnreadableRecord(f"the position in its row is {position!r}")
