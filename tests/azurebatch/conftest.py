@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 from azure.batch import models
 
-from azurebatch_emulator import Emulator, Timings
+from azurebatch_emulator import Emulator
 from remotebatch import SubmissionEnvironment
 from tests.support.batch import connect, new_pool, wait_for_nodes
-from tests.support.emulator import azurite, client, emulator, gate
+from tests.support.emulator import (
+    AT_ONCE,
+    MakeEmulator,
+    azurite,
+    client,
+    emulator,
+    gate,
+    make_emulator,
+    share_emulator,
+)
 
-__all__ = ["azurite", "client", "emulator", "gate"]
+__all__ = ["azurite", "client", "emulator", "gate", "make_emulator", "share_emulator"]
 
 POOL = "pool"
 SLOTS = 4
@@ -51,13 +60,16 @@ def variables(emulator: Emulator) -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def batch(azurite: str) -> Iterator[Emulator]:
+def batch(share_emulator: MakeEmulator) -> Emulator:
     """An emulator with a container pool, which all tests of the provider share."""
-    with Emulator(storage_connection_string=azurite, faults=True, timings=Timings(resize=0)) as emulator:
-        with connect(emulator) as client:
-            client.create_pool(container_pool(POOL))
-            wait_for_nodes(client, POOL, 1)
-        yield emulator
+    return _with_pool(share_emulator(faults=True, timings=AT_ONCE))
+
+
+def _with_pool(emulator: Emulator) -> Emulator:
+    with connect(emulator) as client:
+        client.create_pool(container_pool(POOL))
+        wait_for_nodes(client, POOL, 1)
+    return emulator
 
 
 @pytest.fixture
@@ -77,15 +89,9 @@ def env(account: Emulator, matching_image: str) -> Iterator[SubmissionEnvironmen
 
 
 @pytest.fixture(scope="session")
-def processes_emulator(azurite: str) -> Iterator[Emulator]:
+def processes_emulator(share_emulator: MakeEmulator) -> Emulator:
     """An emulator that runs tasks as processes, for tests in which it does not matter what runs them."""
-    with Emulator(
-        storage_connection_string=azurite, runtime="process", faults=True, timings=Timings(resize=0)
-    ) as emulator:
-        with connect(emulator) as client:
-            client.create_pool(container_pool(POOL))
-            wait_for_nodes(client, POOL, 1)
-        yield emulator
+    return _with_pool(share_emulator(runtime="process", faults=True, timings=AT_ONCE))
 
 
 @pytest.fixture

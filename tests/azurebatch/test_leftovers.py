@@ -23,17 +23,15 @@ from remotebatch_azurebatch.settings import AzureBatchSettings
 from remotebatch_azurebatch.storage.layout import OBJECTS
 from tests.support.azure_command import AzureCommand
 from tests.support.batch import QUICKLY, connect, new_pool, new_task, wait_for, wait_for_job
+from tests.support.emulator import EmulatorOptions
 
 pytestmark = pytest.mark.azurite
 
 DAY = timedelta(days=1)
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    """One with a storage account of its own: whatever lies there is ours."""
-    with Emulator(runtime="process") as emulator:
-        yield emulator
+EMULATOR: EmulatorOptions = {"runtime": "process", "own_storage": True}
+"""Whatever lies in the account is ours."""
 
 
 @pytest.fixture(scope="module", autouse=True)

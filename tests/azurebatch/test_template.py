@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import warnings
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from azure.mgmt.msi.v2023_01_31 import models as identity
 from azure.mgmt.storage import models as storage
 from click.testing import CliRunner
 
-from azurebatch_emulator import Emulator
 from remotebatch_azurebatch.batch.ids import PREFIX
 from remotebatch_azurebatch.commands.azure import azure
 from remotebatch_azurebatch.pools.autoscale import autoscale_formula
@@ -28,6 +26,7 @@ from remotebatch_azurebatch.pools.preflight import Preflight
 from remotebatch_azurebatch.pools.template import template
 from remotebatch_azurebatch.settings import AzureBatchSettings
 from tests.support.deployment import Deployment, deploy_arm, deploy_bicep
+from tests.support.emulator import EmulatorOptions
 
 USUAL: dict[str, Any] = {}
 UNUSUAL = {
@@ -55,6 +54,8 @@ MODELS: dict[str, tuple[str, Any]] = {
         authorization.RoleAssignmentCreateParameters,
     ),
 }
+
+EMULATOR: EmulatorOptions = {"runtime": "process"}
 
 both = pytest.mark.parametrize("given", [USUAL, UNUSUAL], ids=["usual", "unusual"])
 
@@ -198,12 +199,6 @@ def test_the_pool_scales_as_pools_made_by_hand_do(given: dict[str, Any]) -> None
     scaling = only(deploy(given), "Microsoft.Batch/batchAccounts/pools")["scaleSettings"]["autoScale"]
     assert scaling["formula"] == autoscale_formula(given.get("maxNodes", MAX_NODES), given.get("spot", False))
     assert only(deploy(USUAL), "Microsoft.Batch/batchAccounts/pools")["vmSize"] == VM_SIZE
-
-
-@pytest.fixture(scope="module")
-def emulator(azurite: str) -> Iterator[Emulator]:
-    with Emulator(storage_connection_string=azurite, runtime="process") as emulator:
-        yield emulator
 
 
 @both

@@ -17,11 +17,14 @@ from subprocess import PIPE, STDOUT, CompletedProcess, run
 import docker
 import pytest
 
-from azurebatch_emulator import Emulator, Timings
+from azurebatch_emulator import Emulator
 from remotebatch_azurebatch.submission.submitter import default_image
 from remotebatch_local import LocalProvider
 from tests.azurebatch.conftest import container_pool
 from tests.support.batch import connect, wait_for_nodes
+from tests.support.emulator import AT_ONCE, MakeEmulator, azurite, make_emulator, share_emulator
+
+__all__ = ["azurite", "make_emulator", "share_emulator"]
 
 TIME_LIMIT = 150
 POOLS = ("default", "second")
@@ -79,12 +82,12 @@ def own_image(matching_image: str) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def account(own_image: None) -> Iterator[Emulator]:
+def account(own_image: None, share_emulator: MakeEmulator) -> Emulator:
     """A Batch account with container pools, which all pages share."""
-    with Emulator(timings=Timings(resize=0)) as emulator:
-        with connect(emulator) as client:
-            for pool in POOLS:
-                client.create_pool(container_pool(pool))
-            for pool in POOLS:
-                wait_for_nodes(client, pool)
-        yield emulator
+    emulator = share_emulator(timings=AT_ONCE, own_storage=True)
+    with connect(emulator) as client:
+        for pool in POOLS:
+            client.create_pool(container_pool(pool))
+        for pool in POOLS:
+            wait_for_nodes(client, pool)
+    return emulator

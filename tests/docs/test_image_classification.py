@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from azurebatch_emulator import Emulator, Timings
 from tests.azurebatch.conftest import POOL, container_pool, variables
 from tests.support.batch import connect, wait_for_nodes
+from tests.support.emulator import AT_ONCE, MakeEmulator
 
 pytestmark = [pytest.mark.azurite, pytest.mark.docker]
 
@@ -42,8 +42,9 @@ def test_files_on_this_machine(surroundings: Any) -> None:
     assert found(surroundings, *files) == {name: CLASSES[name] for name in names}
 
 
-def test_samples_on_a_pool_of_azure_batch(surroundings: Any) -> None:
-    with Emulator(timings=Timings(resize=0)) as emulator, connect(emulator) as client:
+def test_samples_on_a_pool_of_azure_batch(surroundings: Any, make_emulator: MakeEmulator) -> None:
+    emulator = make_emulator(timings=AT_ONCE)
+    with connect(emulator) as client:
         client.create_pool(container_pool(POOL))
         wait_for_nodes(client, POOL)
         surroundings.environment.update(variables(emulator))

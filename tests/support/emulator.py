@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol, TypedDict
+from typing import TYPE_CHECKING, Literal, Protocol, TypedDict, cast
 
 import pytest
 from azure.batch import BatchClient
@@ -24,9 +24,7 @@ AT_ONCE = Timings(resize=0)
 """A pool has its nodes, and is steady, as soon as it is asked for."""
 
 
-class EmulatorOptions(TypedDict, total=False):
-    """What an emulator can be started with; the tests' Azurite is its storage account."""
-
+class _ServiceOptions(TypedDict, total=False):
     runtime: Literal["docker", "process"]
     https: bool
     faults: bool
@@ -34,11 +32,18 @@ class EmulatorOptions(TypedDict, total=False):
     quotas: Quotas
 
 
+class EmulatorOptions(_ServiceOptions, total=False):
+    """What an emulator can be started with."""
+
+    own_storage: bool
+    """It has a storage account of its own; otherwise the tests' Azurite is its account."""
+
+
 USUAL: EmulatorOptions = {"faults": True, "timings": AT_ONCE}
 
 
 class MakeEmulator(Protocol):
-    """Starts an emulator, unless the file has one with the same options."""
+    """Starts an emulator, unless there is one with the same options."""
 
     def __call__(self, **options: Unpack[EmulatorOptions]) -> Emulator: ...
 
@@ -54,8 +59,8 @@ def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def emulator(azurite: str, request: pytest.FixtureRequest) -> Iterator[Emulator]:
     """The emulator of a file: one of the usual options, or of those that the file names as ``EMULATOR``."""
     options: EmulatorOptions = getattr(request.module, "EMULATOR", USUAL)
-    with Emulator(storage_connection_string=azurite, **options) as emulator:
-        yield emulator
+    with _making(azurite) as make:
+        yield make(**options)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +73,19 @@ def client(emulator: Emulator) -> Iterator[BatchClient]:
 @pytest.fixture(scope="module")
 def make_emulator(azurite: str) -> Iterator[MakeEmulator]:
     """Further emulators that the tests of a file share, by their options."""
+    with _making(azurite) as make:
+        yield make
+
+
+@pytest.fixture(scope="session")
+def share_emulator(azurite: str) -> Iterator[MakeEmulator]:
+    """Emulators that all tests share, by their options."""
+    with _making(azurite) as make:
+        yield make
+
+
+@contextmanager
+def _making(azurite: str) -> Iterator[MakeEmulator]:
     with ExitStack() as stack:
         started: list[tuple[EmulatorOptions, Emulator]] = []
 
@@ -75,8 +93,10 @@ def make_emulator(azurite: str) -> Iterator[MakeEmulator]:
             for known, emulator in started:
                 if known == options:
                     return emulator
-            emulator = stack.enter_context(Emulator(storage_connection_string=azurite, **options))
-            started.append((options, emulator))
+            service = {**options}
+            storage = None if service.pop("own_storage", False) else azurite
+            emulator = Emulator(storage_connection_string=storage, **cast("_ServiceOptions", service))
+            started.append((options, stack.enter_context(emulator)))
             return emulator
 
         yield make

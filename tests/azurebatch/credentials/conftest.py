@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from azurebatch_emulator import Emulator
+from tests.support.emulator import MakeEmulator
 from tests.support.machine import Machine, keyring_of
 
 WRONG_KEY = base64.b64encode(b"the key of another account").decode()
 
 
-@pytest.fixture(scope="package")
-def emulator(azurite: str) -> Iterator[Emulator]:
+@pytest.fixture(scope="module")
+def emulator(share_emulator: MakeEmulator) -> Emulator:
     """One for all: nothing is run here."""
-    with Emulator(storage_connection_string=azurite) as emulator:
-        yield emulator
+    return share_emulator()
 
 
 @pytest.fixture

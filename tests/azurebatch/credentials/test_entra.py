@@ -10,6 +10,7 @@ import pytest
 from azurebatch_emulator import Emulator
 from azurebatch_emulator.process.certificate import certificate_in
 from azurebatch_emulator.process.directory import DataDirectory
+from tests.support.emulator import MakeEmulator
 from tests.support.identity import SECRET_HEADER, managed_identity
 from tests.support.machine import Machine, Terminal
 
@@ -18,10 +19,9 @@ SECRET = "client secret"
 
 
 @pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
+def emulator(make_emulator: MakeEmulator) -> Emulator:
     """One that takes tokens."""
-    with Emulator(https=True) as emulator:
-        yield emulator
+    return make_emulator(https=True, own_storage=True)
 
 
 @pytest.fixture

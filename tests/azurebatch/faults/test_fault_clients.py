@@ -69,7 +69,7 @@ def in_the_middle(services: Services, direct: BatchClient) -> tuple[Hold, str]:
     hold.wait()
     adding = next(request for request in services.batch.requests if ADDING in request.path)
     azure_id = adding.path.split("/")[2]
-    wait_for(lambda: sum(1 for _ in direct.list_tasks(azure_id)) == 1 + TOGETHER)
+    wait_for(lambda: sum(1 for _ in direct.list_tasks(azure_id)), lambda count: count == 1 + TOGETHER)
     return hold, azure_id
 
 
