@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from remotebatch import SubmissionEnvironment
@@ -31,6 +34,16 @@ def test_broken_pipe_is_quiet(cli: Any, env: SubmissionEnvironment) -> None:
         assert (process.returncode, said) == (141, b"")
 
 
+def is_connected(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a command has begun to ask the agent."""
+    assert process.poll() is None
+    for entry in Path("/proc", str(process.pid), "fd").iterdir():
+        with suppress(FileNotFoundError):  # closed meanwhile
+            if os.readlink(entry).startswith("socket:"):
+                return True
+    return False
+
+
 def test_interrupt(cli: Any, env: SubmissionEnvironment) -> None:
     job = env.submit(time.sleep, 600)
     for command in (["result", job.id], ["logs", "--follow", job.id]):
@@ -41,7 +54,8 @@ def test_interrupt(cli: Any, env: SubmissionEnvironment) -> None:
             # it is ignored in what a shell began with "&", as this run may have been
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        time.sleep(3)
+        while not is_connected(process):
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         output, said = process.communicate(timeout=60)
         assert (process.returncode, output, said) == (130, b"", b"")

@@ -196,7 +196,7 @@ def small_disk() -> Iterator[str]:
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", directory], check=True)
     yield directory
     stop_agent(directory)
-    subprocess.run(["umount", directory], check=True)
+    subprocess.run(["umount", "--lazy", directory], check=True)  # what it ran may still be ending
     os.rmdir(directory)
 
 

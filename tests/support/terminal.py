@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
+from collections.abc import Callable
 from typing import Any
 
 
-def run_in_terminal(arguments: list[str], stream: str = "stdout") -> str:
-    """Run a program with one of its streams in a terminal; return what it showed there."""
+def run_in_terminal(
+    arguments: list[str], stream: str = "stdout", once: tuple[str, Callable[[], Any]] | None = None
+) -> str:
+    """Run a program with one of its streams in a terminal; return what it showed there.
+
+    :param once: a text, and what to do as soon as it is shown.
+    """
     master, slave = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
     environment.pop("NO_COLOR", None)
@@ -20,6 +26,9 @@ def run_in_terminal(arguments: list[str], stream: str = "stdout") -> str:
         try:
             while part := os.read(master, 65536):
                 shown += part
+                if once is not None and once[0].encode() in shown:
+                    once[1]()
+                    once = None
         except OSError:  # the other side is closed
             pass
     os.close(master)
