@@ -13,8 +13,8 @@ from remotebatch.command import Command
 from remotebatch.errors import CannotSend, InvalidSetting, ProviderError
 from remotebatch.jobs.array import ArrayJob
 from remotebatch.jobs.task import SingleJob
-from remotebatch.packing.functions import pack_function
-from remotebatch.packing.inputs import Element, pack_commands, pack_inputs
+from remotebatch.packing.call import pack_call
+from remotebatch.packing.inputs import Element, pack_commands
 from remotebatch.pools import Pool
 from remotebatch.provider import JobRecord, Submission
 from remotebatch.provider.plugins import provider_class
@@ -204,9 +204,7 @@ class SubmissionEnvironment:
             raise CannotSend(
                 f"{function!r} is a coroutine function: send a function that calls asyncio.run on it"
             )
-        definitions = self._settings.include_definitions
-        packed = pack_function(function, initializer, definitions)
-        inputs = pack_inputs(function, elements, definitions)
+        packed, inputs = pack_call(function, elements, initializer, self._settings.include_definitions)
         return self._send(
             Submission(
                 id=str(uuid.uuid4()),

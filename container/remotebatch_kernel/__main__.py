@@ -1,7 +1,7 @@
 """Entry point of the kernel.
 
 ``kernel.pyz run CALL`` evaluates one task; ``kernel.pyz serve FD SCRATCH FUNCTION
-[MODULE…]`` is a fork server.
+CODE [MODULE…]`` is a fork server.
 Without arguments it evaluates the task of the Azure Batch node that it runs on.
 
 This file is parsed by whatever Python an image happens to have, so it stays within the syntax of
@@ -35,7 +35,7 @@ def main(arguments):  # type: ignore[no-untyped-def]
     fork_handlers.lighten()
     from remotebatch_kernel.fork_server.server import serve
 
-    return serve(int(arguments[1]), arguments[2], arguments[3], arguments[4:])
+    return serve(int(arguments[1]), arguments[2], arguments[3], arguments[4], arguments[5:])
 
 
 if __name__ == "__main__":

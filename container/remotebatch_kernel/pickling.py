@@ -1,34 +1,138 @@
-"""cloudpickle, keeping the file names and line numbers of code.
+"""Pickles functions, classes and everyday objects that the standard library's pickle refuses.
 
-cloudpickle 3.1.3 writes ``<dynamic-code>`` for every code object's file, so that tracebacks have neither file
-nor source line. Here code travels as ``marshal`` writes it, independent of what cloudpickle makes of it. Both
-sides run the same minor version of Python, which is checked before anything is unpickled.
+What can be imported is pickled by name, as cloudpickle does. A function that cannot is rebuilt by
+:mod:`.rebuilding` with the globals of its own module, which is imported where it has a source: so it sees the
+same state as that module's other code. Code travels as ``marshal`` writes it, with its file names and lines;
+both sides run the same minor version of Python, which is checked before anything is unpickled.
 """
 
 from __future__ import annotations
 
+import dis
+import functools
+import gc
 import io
 import marshal
-from types import CodeType
+import sys
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import CellType, CodeType, FunctionType, MappingProxyType, ModuleType
 from typing import Any
 
 import cloudpickle
 
+from remotebatch_kernel import rebuilding
+
 _WITHOUT_REFERENCES = 2
 """Version of marshal's format whose bytes depend on the code alone, not on reference counts."""
+_GLOBAL_STEPS = frozenset(
+    {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
+)
+_REACH_ALL = frozenset({"eval", "exec", "globals", "vars", "__import__"})
+"""Names by which a function may reach more of its module than its code shows."""
+_ATTRIBUTES = ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__")
+_PER_PROCESS = ("__builtins__", "__spec__", "__loader__")
+_WITH_STATE = 3
+"""Length of a reduction from which on it has a state."""
+_by_value_lock = threading.Lock()
 
 
 class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
-    """Pickles functions and classes by value where they cannot be imported."""
+    """Pickles by name what can be imported, and the rest by value."""
+
+    def __init__(self, file: Any) -> None:
+        super().__init__(file)
+        self._private: dict[int, dict[str, Any]] = {}  # id of a namespace → what stands for it
 
     def reducer_override(self, obj: Any) -> Any:
         """Decide how an object is pickled."""
-        if type(obj) is CodeType:
-            try:
-                return marshal.loads, (_marshalled(obj),)
-            except ValueError:  # constants that no compiler makes, but a library that rewrites code
-                pass
+        kind = type(obj)
+        reduce = _REDUCERS.get(kind)
+        if reduce is not None:
+            return reduce(obj)
+        if kind is FunctionType:
+            return self._function(obj)
+        if isinstance(obj, type):
+            return self._class(obj)
+        if isinstance(obj, ModuleType) and not has_source(obj):
+            state = {name: value for name, value in vars(obj).items() if name not in _PER_PROCESS}
+            return rebuilding.make_module, (obj.__name__,), state, None, None, rebuilding.set_module
+        if kind is _LruCache:
+            return self._lru_cache(obj)
         return super().reducer_override(obj)
+
+    def code_travels(self, function: FunctionType, imported: bool) -> None:
+        """Note that a function's code travels by value.
+
+        :param imported: whether its module is imported when it is unpickled.
+        """
+
+    def _function(self, function: FunctionType) -> Any:
+        module = sys.modules.get(function.__module__ or "")
+        with _by_value(module):
+            reduced = super().reducer_override(function)
+        return reduced if reduced is NotImplemented else self._function_by_value(function)
+
+    def _function_by_value(self, function: FunctionType) -> tuple[Any, ...]:
+        namespace = function.__globals__
+        home = str(namespace.get("__name__"))
+        module = sys.modules.get(home)
+        whole = module is not None and vars(module) is namespace
+        names = set(global_names(function.__code__))
+        used = {name: namespace[name] for name in sorted(names) if name in namespace}
+        place = rebuilding.PRIVATE
+        if whole and home != "__main__" and module is not None and has_source(module):
+            if used or names & _REACH_ALL:
+                place, used = rebuilding.IMPORTED, {}
+        elif whole:
+            place = rebuilding.REBUILT
+            if namespace.get(function.__name__) is function:
+                used[function.__name__] = function  # where a pickle of it is looked up
+        self.code_travels(function, place == rebuilding.IMPORTED)
+        private = self._private.setdefault(id(namespace), {"__package__": namespace.get("__package__")})
+        attributes = {name: getattr(function, name) for name in _ATTRIBUTES} | vars(function)
+        attributes["__annotations__"] = _annotations(function)
+        contents = [_contents(cell) for cell in function.__closure__ or ()]
+        submodules = _submodules(
+            function.__code__, [*used.values(), *(value for (value,) in filter(None, contents))]
+        )
+        return (
+            rebuilding.make_function,
+            (function.__code__, home, place, private, function.__closure__),
+            (used, contents, attributes, submodules),
+            None,
+            None,
+            rebuilding.set_function,
+        )
+
+    def _class(self, cls: type) -> Any:
+        module = sys.modules.get(cls.__module__)
+        with _by_value(module):
+            reduced = super().reducer_override(cls)
+        if not isinstance(reduced, tuple) or len(reduced) < _WITH_STATE:
+            return reduced
+        make, arguments, *rest = reduced
+        kwargs = next((part for part in arguments if isinstance(part, dict) and "__module__" in part), None)
+        if kwargs is not None and "__slots__" in vars(cls):
+            kwargs["__slots__"] = vars(cls)["__slots__"]  # cloudpickle sets them on the class made without
+        if module is not None and vars(module).get(cls.__name__) is cls:
+            return (rebuilding.make_class, (cls.__module__, make, *arguments), *rest)
+        return reduced
+
+    def _lru_cache(self, cached: Any) -> Any:
+        module = sys.modules.get(cached.__module__ or "")
+        if module is not None and module.__name__ != "__main__" and has_source(module):
+            found: Any = module
+            for name in cached.__qualname__.split("."):
+                found = getattr(found, name, None)
+            if found is cached:
+                return cached.__qualname__
+        parameters = cached.cache_parameters()
+        state = {name: value for name, value in vars(cached).items() if name != "cache_parameters"}
+        arguments = (parameters["maxsize"], parameters["typed"], cached.__wrapped__)
+        return rebuilding.make_cached, arguments, state
 
 
 def dumps(obj: Any) -> bytes:
@@ -38,8 +142,112 @@ def dumps(obj: Any) -> bytes:
     return buffer.getvalue()
 
 
+def has_source(module: ModuleType) -> bool:
+    """Whether a module can be imported elsewhere, unlike one that was made at run time."""
+    if module.__name__ == "__main__":
+        return False
+    return getattr(module, "__spec__", None) is not None or getattr(module, "__file__", None) is not None
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    """A code object and all those within it."""
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes(constant)
+
+
+@functools.lru_cache(maxsize=4096)
+def global_names(code: CodeType) -> frozenset[str]:
+    """The names that a code object takes from its module, or from the builtins."""
+    return frozenset(
+        step.argval
+        for part in codes(code)
+        for step in dis.get_instructions(part)
+        if step.opname in _GLOBAL_STEPS
+    )
+
+
+def _submodules(code: CodeType, used: list[Any]) -> list[ModuleType]:
+    """Modules like ``package.module`` that code reaches through a package that may not import them."""
+    packages = [value for value in used if isinstance(value, ModuleType) and hasattr(value, "__path__")]
+    if not packages:
+        return []
+    names = {name for part in codes(code) for name in part.co_names}
+    prefixes = tuple(f"{package.__name__}." for package in packages)
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.startswith(prefixes)
+        and isinstance(module, ModuleType)
+        and any(
+            set(name[len(prefix) :].split(".")) <= names for prefix in prefixes if name.startswith(prefix)
+        )
+    ]
+
+
+def _contents(cell: CellType) -> tuple[Any, ...]:
+    try:
+        return (cell.cell_contents,)
+    except ValueError:  # a name that is not bound yet
+        return ()
+
+
+def _annotations(function: FunctionType) -> dict[str, Any]:
+    try:
+        return function.__annotations__
+    except Exception:  # evaluated only now, since Python 3.14, with names that only a type checker has
+        return {}
+
+
+@contextmanager
+def _by_value(module: ModuleType | None) -> Iterator[None]:
+    """Have cloudpickle take what is in a module made at run time by value; its registry is global."""
+    if module is None or has_source(module) or module.__name__ == "__main__":
+        yield
+        return
+    with _by_value_lock:
+        known = module.__name__ in cloudpickle.list_registry_pickle_by_value()
+        if not known and module.__name__ in sys.modules:
+            cloudpickle.register_pickle_by_value(module)
+        try:
+            yield
+        finally:
+            if not known and module.__name__ in sys.modules:
+                cloudpickle.unregister_pickle_by_value(module)
+
+
+def _code(code: CodeType) -> tuple[Any, ...]:
+    try:
+        return marshal.loads, (_marshalled(code),)
+    except ValueError:  # constants that no compiler makes, but a library that rewrites code
+        reduce: Callable[[CodeType], tuple[Any, ...]] = cloudpickle.Pickler.dispatch_table[CodeType]
+        return reduce(code)
+
+
 def _marshalled(code: CodeType) -> bytes:
     try:
         return marshal.dumps(code, _WITHOUT_REFERENCES)
     except ValueError:  # slices among the constants, since Python 3.14
         return marshal.dumps(code)
+
+
+def _proxy(proxy: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
+    """A view of a mapping that may travel too, as that of a generic function's implementations."""
+    (mapping,) = gc.get_referents(proxy)[:1] or (dict(proxy),)
+    return MappingProxyType, (mapping,)
+
+
+_LruCache = type(functools.lru_cache(maxsize=1)(len))
+_REDUCERS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
+    CodeType: _code,
+    CellType: lambda _: (rebuilding.make_cell, ()),  # filled by the function that uses it
+    MappingProxyType: _proxy,
+    type(threading.Lock()): lambda _: (threading.Lock, ()),
+    type(threading.RLock()): lambda _: (threading.RLock, ()),
+    threading.local: lambda _: (threading.local, ()),
+    weakref.ref: lambda reference: (rebuilding.make_reference, (reference(),)),
+    weakref.WeakKeyDictionary: lambda mapping: (weakref.WeakKeyDictionary, (dict(mapping),)),
+    weakref.WeakValueDictionary: lambda mapping: (weakref.WeakValueDictionary, (dict(mapping),)),
+}
+"""How objects are pickled that are refused elsewhere although a fresh one does: a lock is sent unlocked."""

@@ -38,7 +38,7 @@ from remotebatch_kernel.formats import inputs
 from remotebatch_local.agent.client import AgentClient, inherited_environment
 from remotebatch_local.pools import LocalPools
 from remotebatch_local.settings import LocalProperties, LocalSettings
-from remotebatch_local.store import Store
+from remotebatch_local.store import CODE, Store
 
 
 class LocalProvider(Provider):
@@ -190,6 +190,8 @@ class LocalProvider(Provider):
         store.objects.put("kernels", kernel_digest(), kernel_archive)
         if function is not None:
             store.objects.put("functions", function.digest, lambda: function.data)
+            if function.code is not None:
+                function.code.lay(store.objects.path(CODE, function.code.description.digest))
         record = record_of(
             submission,
             submission.id,
@@ -197,6 +199,7 @@ class LocalProvider(Provider):
             base_environment=inherited_environment(),
             python=sys.executable,
             preload=function.preload if function else [],
+            code=function.code.description.digest if function and function.code else None,
         )
         store.write_inputs(record, submission.inputs.write_to)
         return record

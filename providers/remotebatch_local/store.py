@@ -12,6 +12,7 @@
             <task>/$TaskOutput/…              what the task wrote under ./JobOutput/
         remotebatch-objects/                  stored once, named by their content
             functions/  files/  kernels/
+            code/<digest>/                    trees of the users' own modules
     scratch/<n>/                              working directories of running tasks
     scratch/fork-server-<pid>/                a fork server's own few files, while it lives
     kept/<job>/<task>/                        working directories of failed tasks
@@ -32,6 +33,7 @@ from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.storage.conventions import container_name, task_output_path
 from remotebatch.storage.filesystem import FilesystemStore
 
+CODE = "code"
 _LONGEST_SOCKET_PATH = 100  # Linux takes 107 bytes
 
 
@@ -54,7 +56,7 @@ class Store:
             return
         try:
             os.makedirs(self.root, mode=0o700, exist_ok=True)
-            self.objects.prepare(("functions", "files", "kernels"))
+            self.objects.prepare(("functions", "files", "kernels", CODE))
             for directory in (self.scratch, self.kept):
                 os.makedirs(directory, exist_ok=True)
         except OSError as error:

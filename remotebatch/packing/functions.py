@@ -1,4 +1,4 @@
-"""The function object: a function with all that it needs of the user's own code."""
+"""The function object: a function, and which of the user's own code it needs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from typing import Any
 import cloudpickle
 
 from remotebatch.errors import CannotSend
-from remotebatch.packing.definitions import Definitions
-from remotebatch.packing.pickler import Pickler
+from remotebatch.packing.code import CodePackage, collect, script
+from remotebatch.packing.ownership import locate
+from remotebatch.packing.pickler import Needs, Pickler
 from remotebatch.packing.refusals import explain_function
 from remotebatch_kernel.formats import envelope
 
@@ -29,41 +30,69 @@ class FunctionObject:
     """SHA-256 of the data, in hex."""
     preload: list[str]
     """Installed modules, outside the standard library, that unpickling it imports."""
+    code: CodePackage | None
+    """The user's own modules that it needs."""
 
 
-def pack_function(
-    function: Callable[..., Any], initializer: Callable[[], Any] | None, include_definitions: bool
-) -> FunctionObject:
-    """Pack a function with what it uses of the user's own modules.
+class PackedFunction:
+    """A function that is pickled, and gets its code package when its arguments have been pickled too.
 
     :raises CannotSend: naming what it holds that cannot be pickled.
     """
-    definitions = Definitions()
-    if include_definitions:
-        definitions.reach(function, initializer)
-    name = _name_of(function)
-    content = {
-        "function": function,
-        "initializer": initializer,
-        "modules": definitions.modules,
-        "source_lines": definitions.source_lines,
-    }
-    buffer = io.BytesIO()
-    pickler = Pickler(buffer, definitions if include_definitions else None)
-    try:
-        pickler.dump(content)
-    except Exception as error:  # raised by a user's __reduce__
-        raise CannotSend(explain_function(name, function, definitions, error)) from error
-    data = envelope.pack(
-        {
-            "kind": "function",
-            "name": name,
-            "python": list(sys.version_info[:3]),
-            "cloudpickle": cloudpickle.__version__,
-        },
-        buffer.getvalue(),
-    )
-    return FunctionObject(name, data, hashlib.sha256(data).hexdigest(), sorted(pickler.imports))
+
+    def __init__(
+        self, function: Callable[..., Any], initializer: Callable[[], Any] | None, include_definitions: bool
+    ) -> None:
+        self.name = _name_of(function)
+        self.needs = Needs()
+        """What the function needs of the user's own code; the arguments add to it."""
+        self._include_definitions = include_definitions
+        buffer = io.BytesIO()
+        content = {"function": function, "initializer": initializer}
+        try:
+            Pickler(buffer, self.needs).dump(content)
+        except Exception as error:  # raised by a user's __reduce__
+            raise CannotSend(explain_function(self.name, function, error)) from error
+        self._payload = buffer.getvalue()
+
+    def finish(self) -> FunctionObject:
+        """The function object.
+
+        :raises CannotSend: if a package of the user's is too large, or cannot be read.
+        """
+        main, file = script()
+        code = None
+        if self._include_definitions:
+            try:
+                code = collect(self.needs.modules, file if self.needs.main else None, ())
+            except OSError as error:
+                raise CannotSend(f"the code of function {self.name!r} cannot be read: {error}") from error
+        if file is not None and code is not None and self.needs.main:
+            main = main._replace(file=code.path_of(file))
+        data = envelope.pack(
+            {
+                "kind": "function",
+                "name": self.name,
+                "python": list(sys.version_info[:3]),
+                "cloudpickle": cloudpickle.__version__,
+                "main": main,
+                "code": code.description if code else None,
+                "source_lines": self.needs.source_lines,
+            },
+            self._payload,
+        )
+        digest = hashlib.sha256(data).hexdigest()
+        return FunctionObject(self.name, data, digest, sorted(self._installed()), code)
+
+    def _installed(self) -> set[str]:
+        return {
+            name
+            for name in self.needs.modules
+            if name in sys.modules
+            and (package := name.partition(".")[0]) not in sys.stdlib_module_names
+            and package not in _NOT_PRELOADED
+            and not locate(package)
+        }
 
 
 def _name_of(function: Callable[..., Any]) -> str:
@@ -71,3 +100,6 @@ def _name_of(function: Callable[..., Any]) -> str:
         function = function.func
     name: str = getattr(function, "__qualname__", None) or type(function).__qualname__
     return name.rpartition("<locals>.")[2]
+
+
+_NOT_PRELOADED = frozenset({"__main__", "cloudpickle", "remotebatch_kernel", ""})

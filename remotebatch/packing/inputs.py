@@ -12,8 +12,7 @@ from typing import IO, Any
 
 from remotebatch.command import Command
 from remotebatch.errors import CannotSend
-from remotebatch.packing.definitions import Definitions
-from remotebatch.packing.pickler import Pickler
+from remotebatch.packing.pickler import Needs, Pickler
 from remotebatch.packing.refusals import explain_argument
 from remotebatch_kernel.formats import inputs
 
@@ -58,22 +57,20 @@ class Inputs:
         shutil.copyfileobj(self._payload, file, 1 << 20)
 
 
-def pack_inputs(
-    function: Callable[..., Any], elements: Iterable[Element], include_definitions: bool
-) -> Inputs:
+def pack_inputs(function: Callable[..., Any], elements: Iterable[Element], needs: Needs) -> Inputs:
     """Pickle the elements one after another; memory stays bounded however many there are.
 
+    :param needs: gets what they need of the user's own code.
     :raises CannotSend: naming the argument, and the element if there are several.
     """
     packed = Inputs()
-    definitions = Definitions() if include_definitions else None
     buffer = io.BytesIO()
     try:
         for args, kwargs in elements:
             buffer.seek(0)
             buffer.truncate()
             try:
-                Pickler(buffer, definitions).dump((args, dict(kwargs)))
+                Pickler(buffer, needs).dump((args, dict(kwargs)))
             except Exception as error:  # raised by a user's __reduce__
                 raise CannotSend(explain_argument(function, args, kwargs, packed.count, error)) from error
             packed.add(buffer.getvalue())

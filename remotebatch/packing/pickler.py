@@ -1,68 +1,98 @@
-"""cloudpickle, sending the user's own modules by value."""
+"""The kernel's pickler, noting what of the user's own code a pickle needs."""
 
 from __future__ import annotations
 
-import sys
-import threading
+import dis
+import linecache
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import IO, Any
 
-import cloudpickle
-
-from remotebatch.packing.definitions import Definitions, is_users_module
 from remotebatch_kernel import pickling
-from remotebatch_kernel.modules import get_module
+from remotebatch_kernel.pickling import codes, global_names
 
-_by_value_lock = threading.Lock()
+_IMPORTERS = frozenset({"import_module", "__import__"})
+
+
+class Needs:
+    """What some pickles need of the user's own code."""
+
+    def __init__(self) -> None:
+        self.modules: set[str] = set()
+        """Names of modules that they import."""
+        self.main = False
+        """Whether definitions of ``__main__`` are among what they hold."""
+        self.source_lines: dict[str, dict[int, str]] = {}
+        """File name → line number → text, of all code that travels: for tracebacks."""
+        self._seen: set[CodeType] = set()
+
+    def module(self, name: str | None) -> None:
+        """Note that a module is imported."""
+        if name == "__main__":
+            self.main = True
+        elif name:
+            self.modules.add(name)
+
+    def code(self, function: FunctionType) -> None:
+        """Note what a function that travels by value needs: its source lines, and what its body imports."""
+        code = function.__code__
+        if code in self._seen:
+            return
+        self._seen.add(code)
+        package = function.__globals__.get("__package__") or ""
+        self.modules.update(imports_in(code, package))
+        lines = linecache.getlines(code.co_filename, function.__globals__)
+        kept = self.source_lines.setdefault(code.co_filename, {})
+        for part in codes(code):
+            for _, _, number in part.co_lines():
+                if number is not None and 0 < number <= len(lines):
+                    kept[number] = lines[number - 1]
 
 
 class Pickler(pickling.Pickler):
-    """cloudpickle, sending the user's own modules by value and noting the installed ones it names."""
+    """Pickles for a task."""
 
-    def __init__(self, file: IO[bytes], definitions: Definitions | None) -> None:
+    def __init__(self, file: IO[bytes], needs: Needs | None = None) -> None:
         super().__init__(file)
-        self._definitions = definitions
-        self.imports: set[str] = set()
+        self.needs = Needs() if needs is None else needs
 
     def reducer_override(self, obj: Any) -> Any:
         """Decide how an object is pickled."""
         if isinstance(obj, ModuleType):
-            if self._definitions is not None and is_users_module(obj.__name__):
-                return get_module, (obj.__name__,), self._definitions.module_state(obj)
-            self._note(obj.__name__)
+            self.needs.module(obj.__name__)
         elif isinstance(obj, (type, FunctionType, BuiltinFunctionType)):
-            module = getattr(obj, "__module__", None)
-            if module and self._definitions is not None and is_users_module(module):
-                return self._by_value(obj, module)
-            self._note(module)
+            self.needs.module(getattr(obj, "__module__", None))
         return super().reducer_override(obj)
 
-    def _by_value(self, obj: Any, module: str) -> Any:
-        assert self._definitions is not None
-        self._definitions.reach(obj)
-        with _registered(module):
-            return super().reducer_override(obj)
-
-    def _note(self, module: str | None) -> None:
-        package = (module or "").partition(".")[0]
-        if module and package not in sys.stdlib_module_names and package not in _NOT_PRELOADED:
-            self.imports.add(module)
+    def code_travels(self, function: FunctionType, imported: bool) -> None:
+        """Note that a function's code travels by value."""
+        self.needs.code(function)
+        if imported:
+            self.needs.module(function.__globals__["__name__"])
 
 
-_NOT_PRELOADED = frozenset({"__main__", "cloudpickle", "remotebatch_kernel", ""})
+def imports_in(code: CodeType, package: str) -> Iterator[str]:
+    """Absolute names of the modules that import statements in code may load."""
+    for part in codes(code):
+        instructions = [step for step in dis.get_instructions(part) if step.opname != "EXTENDED_ARG"]
+        for position, step in enumerate(instructions):
+            if step.opname == "IMPORT_NAME":
+                level = instructions[position - 2].argval  # IMPORT_NAME takes level and names off the stack
+                base = _absolute(step.argval, level, package)
+                yield base
+                yield from (
+                    f"{base}.{name}" for name in instructions[position - 1].argval or () if name != "*"
+                )
+        if _IMPORTERS & {*part.co_names, *global_names(part)}:
+            yield from (constant for constant in part.co_consts if _is_name(constant))
 
 
-@contextmanager
-def _registered(module: str) -> Iterator[None]:
-    """Have cloudpickle take one of the user's modules by value, just now; its registry is global."""
-    with _by_value_lock:
-        if module not in sys.modules or module in cloudpickle.list_registry_pickle_by_value():
-            yield
-            return
-        cloudpickle.register_pickle_by_value(sys.modules[module])
-        try:
-            yield
-        finally:
-            cloudpickle.unregister_pickle_by_value(sys.modules[module])
+def _absolute(name: str, level: int, package: str) -> str:
+    if not level:
+        return name
+    parts = package.split(".")
+    return ".".join([*parts[: len(parts) + 1 - level], name]).rstrip(".")
+
+
+def _is_name(constant: object) -> bool:
+    return isinstance(constant, str) and all(part.isidentifier() for part in constant.split("."))

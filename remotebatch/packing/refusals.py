@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from types import FunctionType, MethodType
 from typing import Any
 
-from remotebatch.packing.definitions import Definitions
 from remotebatch.packing.pickler import Pickler
 
 
@@ -44,18 +43,16 @@ def _named_arguments(
     yield from kwargs.items()
 
 
-def explain_function(
-    name: str, function: Callable[..., Any], definitions: Definitions, error: Exception
-) -> str:
+def explain_function(name: str, function: Callable[..., Any], error: Exception) -> str:
     """Which object that a function uses cannot be pickled, and what in it."""
-    for where, value in _held_by(function, definitions):
+    for where, value in _held_by(function):
         culprit = _culprit(value)
         if culprit:
             return f"function {name!r} uses {where}: {culprit}. Make it inside the function instead"
     return f"function {name!r} cannot be sent: {error}"
 
 
-def _held_by(function: Callable[..., Any], definitions: Definitions) -> Iterator[tuple[str, Any]]:
+def _held_by(function: Callable[..., Any]) -> Iterator[tuple[str, Any]]:
     if isinstance(function, functools.partial):
         yield from (
             (f"argument {position} of the partial", arg) for position, arg in enumerate(function.args)
@@ -70,14 +67,12 @@ def _held_by(function: Callable[..., Any], definitions: Definitions) -> Iterator
             (f"{name!r} of the enclosing function", value) for name, value in closure.nonlocals.items()
         )
         yield from ((f"the global {name!r}", value) for name, value in closure.globals.items())
-    for module, attributes in definitions.modules.items():
-        yield from ((f"{module}.{name}", value) for name, value in attributes.items())
 
 
 def _culprit(value: Any, depth: int = 0) -> str | None:
     """Say which object inside ``value`` cannot be pickled, or None if it can."""
     try:
-        Pickler(io.BytesIO(), Definitions()).dump(value)
+        Pickler(io.BytesIO()).dump(value)
     except Exception as error:  # raised by a user's __reduce__
         for part in _parts(value) if depth < _CULPRIT_DEPTH else ():
             found = _culprit(part, depth + 1)

@@ -49,6 +49,8 @@ class JobRecord(msgspec.Struct, frozen=True, kw_only=True):
     """Digest of the function object; None for commands."""
     kernel: str = ""
     """Digest of the kernel archive."""
+    code: str | None = None
+    """Digest of the function's code package, if it has one."""
     base_environment: dict[str, str] = {}
     """The submitter's own PATH, locale and so on, where the provider uses them."""
     python: str | None = None

@@ -5,18 +5,28 @@ from __future__ import annotations
 import io
 import sys
 import zipfile
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from remotebatch import JobFailed, SubmissionEnvironment
-from remotebatch.packing.functions import pack_function
+from remotebatch.packing.call import pack_call
+from remotebatch.packing.functions import FunctionObject
 from remotebatch_azurebatch.submission.program import pack_program
 
 TIMEOUT = 60.0
 
 
+def packed(function: Callable[..., Any]) -> FunctionObject:
+    """A function, packed."""
+    call = pack_call(function, [])
+    call.inputs.close()
+    return call.function
+
+
 def test_every_module_is_there_compiled_too() -> None:
-    program = pack_program(pack_function(abs, None, True))
+    program = pack_program(packed(abs))
     names = set(zipfile.ZipFile(io.BytesIO(program.data)).namelist())
     modules = {name for name in names if name.endswith(".py")}
     assert {"__main__.py", "remotebatch_kernel/hosts/azure_node.py", "cloudpickle/cloudpickle.py"} <= modules
@@ -24,7 +34,7 @@ def test_every_module_is_there_compiled_too() -> None:
 
 
 def test_the_same_function_makes_the_same_program() -> None:
-    first, second, other = (pack_program(pack_function(each, None, True)) for each in (abs, abs, max))
+    first, second, other = (pack_program(packed(each)) for each in (abs, abs, max))
     assert first.digest == second.digest != other.digest
 
 

@@ -14,8 +14,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.identity import DefaultAzureCredential
 
 from remotebatch import CannotSend, Command, InvalidSetting, SubmissionEnvironment
-from remotebatch.packing.functions import pack_function
-from remotebatch.packing.inputs import pack_inputs
+from remotebatch.packing.call import pack_call
 from remotebatch.provider import JobRecord, Submission
 from remotebatch.status import JobType
 from remotebatch_azurebatch.accounts.connection import StorageAccount
@@ -166,7 +165,8 @@ def plan_of(environment: SubmissionEnvironment, gpu_count: int = 0, **settings: 
     # preflight would refuse GPUs on this pool
     chosen = msgspec.structs.replace(environment.options(**settings).settings, gpu_count=gpu_count)
     assert isinstance(chosen, AzureBatchSettings)
-    with closing(pack_inputs(abs, [((1,), {})], False)) as inputs:
+    function, packed = pack_call(abs, [((1,), {})])
+    with closing(packed) as inputs:
         submission = Submission(
             id="00000000-0000-0000-0000-000000000000",
             type=JobType.SINGLE,
@@ -174,7 +174,7 @@ def plan_of(environment: SubmissionEnvironment, gpu_count: int = 0, **settings: 
             settings=chosen,
             inputs=inputs,
             chunksize=1,
-            function=pack_function(abs, None, False),
+            function=function,
         )
         record: JobRecord = provider._submitter._record(submission, chosen)
     signer = provider._submitter._signer

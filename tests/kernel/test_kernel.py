@@ -17,8 +17,7 @@ import pytest
 import remotebatch_kernel
 from remotebatch.jobs import evaluation
 from remotebatch.jobs.evaluation import Evaluation
-from remotebatch.packing.functions import pack_function
-from remotebatch.packing.inputs import pack_inputs
+from remotebatch.packing.call import pack_call
 from remotebatch.packing.kernel_archive import kernel_archive, kernel_digest
 from remotebatch_kernel.formats import envelope, exit_codes
 
@@ -33,14 +32,13 @@ def run(tmp_path: Path) -> Run:
     def evaluate(
         function: Callable[..., Any], *args: Any, header: dict[str, Any] | None = None
     ) -> tuple[subprocess.CompletedProcess[str], Evaluation | None]:
-        packed = pack_function(function, None, True)
+        packed, packed_inputs = pack_call(function, [(args, {})])
         data = packed.data
         if header:
             found, payload = envelope.unpack(data)
             data = envelope.pack({**found, **header}, bytes(payload))
         (tmp_path / "function").write_bytes(data)
         (tmp_path / "kernel.pyz").write_bytes(kernel_archive())
-        packed_inputs = pack_inputs(function, [(args, {})], True)
         with closing(packed_inputs), open(tmp_path / "inputs", "wb") as file:
             packed_inputs.write_to(file)
         call = {

@@ -32,7 +32,6 @@ def test_a_module_of_a_stored_function(monkeypatch: pytest.MonkeyPatch) -> None:
     module = pickle.loads(MODULE)
     assert module.__name__ == names[1]
     assert sys.modules[names[0]].of_a_user is module
-    assert type(module).__module__ == "remotebatch_kernel.modules"
 
 
 def test_the_exception_of_sigterm_names_no_path_of_the_kernel() -> None:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from remotebatch.jobs import evaluation
-from remotebatch.packing.functions import pack_function
-from remotebatch.packing.inputs import pack_inputs
+from remotebatch.packing.call import pack_call
 from remotebatch.packing.kernel_archive import kernel_archive
 from remotebatch_kernel.formats import envelope, exit_codes
 
@@ -32,9 +31,9 @@ for module in pkgutil.walk_packages(remotebatch_kernel.__path__, "remotebatch_ke
 
 def evaluate(interpreter: str, directory: Path, version: list[int]) -> tuple[int, Any]:
     """Have the kernel work out 5! as packed by a version; return its exit code and its evaluation."""
-    header, payload = envelope.unpack(pack_function(math.factorial, None, True).data)
+    function, inputs = pack_call(math.factorial, [((5,), {})])
+    header, payload = envelope.unpack(function.data)
     (directory / "function").write_bytes(envelope.pack({**header, "python": version}, bytes(payload)))
-    inputs = pack_inputs(math.factorial, [((5,), {})], True)
     with closing(inputs), open(directory / "inputs", "wb") as file:
         inputs.write_to(file)
     call = {name: str(directory / name) for name in ("function", "inputs", "result")}

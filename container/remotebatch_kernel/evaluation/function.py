@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from remotebatch_kernel import modules
+from remotebatch_kernel.evaluation import user_code
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.formats import envelope, exit_codes
+from remotebatch_kernel.formats.code_package import Description
 
 
 class Function(NamedTuple):
@@ -25,14 +26,15 @@ class Function(NamedTuple):
 _loaded: dict[str, Function] = {}
 
 
-def load_ahead(path: str) -> None:
+def load_ahead(path: str, code: str) -> None:
     """Load a function in a fork server, once for all the workers that will be forked from it."""
-    _loaded[path] = load(path)
+    _loaded[path] = load(path, code)
 
 
-def load(path: str) -> Function:
+def load(path: str, code: str) -> Function:
     """Read and unpickle a packed function.
 
+    :param code: the tree of its code package; "" if it has none.
     :raises KernelFailure: VersionMismatch before anything is unpickled; ModuleMissing or
         InputUnavailable if that fails.
     """
@@ -47,6 +49,9 @@ def load(path: str) -> Function:
             f"the packed function cannot be read: {error}",
         ) from error
     check_version(header)
+    description = header["code"] and Description.from_plain(header["code"])
+    user_code.enter(code, description, user_code.Main(*header["main"]))
+    _install_source(header["source_lines"])
     try:
         content = pickle.loads(payload)
     except ModuleNotFoundError as error:
@@ -57,8 +62,6 @@ def load(path: str) -> Function:
             exit_codes.FUNCTION_UNREADABLE,
             f"function {header['name']} cannot be unpickled: {type(error).__name__}: {error}",
         ) from error
-    modules.install(content["modules"])
-    _install_source(content["source_lines"])
     return Function(header["name"], content["function"], content["initializer"])
 
 
@@ -78,10 +81,11 @@ def _read(path: str) -> bytes:
         raise envelope.CorruptEnvelope(f"{archive}: {error}") from error
 
 
-def _install_source(files: dict[str, dict[int, str]]) -> None:
+def _install_source(files: dict[str, dict[str, str]]) -> None:
     """Let tracebacks show the lines of functions whose files are not here, or not as they were."""
     for name, numbered in files.items():
-        lines = [numbered.get(number, "\n") for number in range(1, max(numbered, default=0) + 1)]
+        last = max(map(int, numbered), default=0)
+        lines = [numbered.get(str(number), "\n") for number in range(1, last + 1)]
         linecache.cache[name] = (0, None, lines, name)  # no time of change: never looked for on disk
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import cloudpickle
 
 from remotebatch_kernel import exceptions, pickling
+from remotebatch_kernel.evaluation import user_code
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.formats import envelope, exit_codes
 
@@ -30,7 +31,7 @@ def error_outcome(exception: BaseException) -> tuple[Any, ...]:
         exceptions.dump(exception),
         exceptions.type_name(exception),
         exceptions.summary(exception),
-        exceptions.format_traceback(exception, _OWN_DIRECTORY),
+        user_code.at_client(exceptions.format_traceback(exception, _OWN_DIRECTORY)),
     )
 
 

@@ -37,6 +37,8 @@ class Call(NamedTuple):
     result: str
     """Path of the result object to write; its directory exists."""
     attempt: int = 1
+    code: str = ""
+    """Tree of the function's code package; empty if it has none."""
 
     @classmethod
     def from_json(cls, text: str) -> Call:
@@ -75,7 +77,7 @@ class _Evaluation:
         self._cpu = time.process_time() + _children_seconds()
 
     def run(self) -> int:
-        called = function.load(self.call.function)
+        called = function.load(self.call.function, self.call.code)
         elements = self._elements(called.name)
         self.input_string = _input_string(called.name, elements)
         _default_show = warnings.showwarning

@@ -35,11 +35,12 @@ _STDERR = 2
 _WORKERS_PER_TASK = 2
 
 
-def serve(descriptor: int, scratch: str, function_path: str, modules: list[str]) -> int:
+def serve(descriptor: int, scratch: str, function_path: str, code: str, modules: list[str]) -> int:
     """Serve the socket of that file descriptor until the agent closes it.
 
     :param scratch: directory for a few files of its own.
     :param function_path: function to load before the first fork; "" for none.
+    :param code: the tree of its code package; "" if it has none.
     :param modules: modules to import before that.
     """
     os.environ.pop("LD_BIND_NOW", None)  # meant for this process alone
@@ -51,7 +52,7 @@ def serve(descriptor: int, scratch: str, function_path: str, modules: list[str])
             print(f"fork server: cannot import {name}: {error!r}", file=sys.stderr)
     if function_path:
         try:
-            function.load_ahead(function_path)
+            function.load_ahead(function_path, code)
         except KernelFailure as failure:  # as above
             print(f"fork server: {failure.message}", file=sys.stderr)
     _close_archives()
@@ -61,7 +62,7 @@ def serve(descriptor: int, scratch: str, function_path: str, modules: list[str])
             file=sys.stderr,
         )
         os.set_inheritable(descriptor, True)
-        os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", str(descriptor), scratch, ""])
+        os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", str(descriptor), scratch, "", ""])
     _ForkServer(descriptor, inherited, f"{scratch}/fork-server-{os.getpid()}").run()
     return 0
 

@@ -16,6 +16,7 @@ from typing import Any
 import cloudpickle
 
 from remotebatch_kernel.evaluation.task import Call, flush_streams
+from remotebatch_kernel.evaluation.user_code import Main
 from remotebatch_kernel.fork_server import worker
 from remotebatch_kernel.fork_server.exit_notices import ExitNotices
 from remotebatch_kernel.fork_server.frames import Task
@@ -67,17 +68,18 @@ class WarmUp:
         self._exit_notices.send(key, code)
 
     def _trivial_task(self) -> Task:
-        header = {"name": "warm-up", "python": sys.version_info[:3]}
+        header: dict[str, Any] = {
+            "name": "warm-up",
+            "python": sys.version_info[:3],
+            "code": None,
+            "main": Main(None, None, ""),
+            "source_lines": {},
+        }
 
         def trivial(number: int) -> int:  # within another function, and so pickled by value
             return abs(number)
 
-        content: dict[str, Any] = {
-            "function": trivial,
-            "initializer": None,
-            "modules": {},
-            "source_lines": {},
-        }
+        content: dict[str, Any] = {"function": trivial, "initializer": None}
         function, elements, result = (
             f"{self._directory}/{name}" for name in ("function", "inputs", "result")
         )

@@ -42,6 +42,8 @@ class TaskSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Modules that a fork server may import before it forks."""
     load_ahead: str = ""
     """Path of the function object if a fork server may load it before it forks."""
+    code: str = ""
+    """Tree of the function's code package; empty if it has none."""
     image: str | None = None
     memory_limit: int | None = None
     network: str | None = None

@@ -269,6 +269,8 @@ class _Run:
                 (self._result, "rw"),
             ):
                 options["volumes"][path] = {"bind": path, "mode": mode}
+            if spec.code:
+                options["volumes"][spec.code] = {"bind": spec.code, "mode": "ro"}
         elif spec.argv is not None:
             options["entrypoint"] = []  # an image's entry point would swallow the command
         if spec.gpus:

@@ -25,6 +25,7 @@ class ForkServerKey(NamedTuple):
     environment: tuple[tuple[str, str], ...]
     preload: tuple[str, ...]
     function: str
+    code: str
 
 
 class ForkServer(asyncio.Protocol):
@@ -43,7 +44,16 @@ class ForkServer(asyncio.Protocol):
         with theirs:
             descriptor = theirs.fileno()
             self._process = subprocess.Popen(
-                [key.python, key.archive, "serve", str(descriptor), scratch, key.function, *key.preload],
+                [
+                    key.python,
+                    key.archive,
+                    "serve",
+                    str(descriptor),
+                    scratch,
+                    key.function,
+                    key.code,
+                    *key.preload,
+                ],
                 stdin=subprocess.DEVNULL,
                 # bound at start, the symbols of shared libraries need not be bound again in every worker
                 env={"LD_BIND_NOW": "1", **dict(key.environment)},

@@ -104,9 +104,10 @@ class ProcessRunner:
             tuple(sorted(spec.job_environment.items())),
             spec.preload,
             spec.load_ahead,
+            spec.code if spec.load_ahead else "",
         )
         if key in self._unloadable:
-            key = key._replace(preload=(), function="")
+            key = key._replace(preload=(), function="", code="")
         server = self._fork_servers.pop(key, None)
         if server is None or server.gone:
             self._close_idle()

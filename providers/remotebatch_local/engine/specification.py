@@ -11,7 +11,7 @@ from remotebatch_kernel.formats import inputs
 from remotebatch_kernel.system.linux import LEFTOVER_MARK
 from remotebatch_local.engine.job import LocalJob
 from remotebatch_local.settings import settings_of
-from remotebatch_local.store import Store
+from remotebatch_local.store import CODE, Store
 
 
 def specify(
@@ -29,6 +29,7 @@ def specify(
     argv: list[str] | None = None
     call: Call | None = None
     function = ""
+    code = store.objects.path(CODE, record.code) if record.code else ""
     if record.function is None:
         argv = list(inputs.read_span(store.inputs(record), span.start, 1)[0][0])
     else:
@@ -40,6 +41,7 @@ def specify(
             length=len(span),
             result=store.result(record, task.index),
             attempt=task.attempts,
+            code=code,
         )
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))} if gpus else {}
     files = {name: store.objects.path("files", digest) for name, digest in record.input_files.items()}
@@ -57,6 +59,7 @@ def specify(
         python=record.python or "",
         preload=tuple(record.preload),
         load_ahead=function if job.worth_a_fork_server else "",
+        code=code,
         image=settings.container_image,
         memory_limit=settings.memory_limit,
         network=settings.network,

@@ -1,0 +1,113 @@
+"""The code package: the user's own modules as files, in archives that their content names.
+
+An archive holds one top-level package or module. On a node, the archives of a function are laid out as one
+tree, once. In the tree there is a directory for each of the client's own directories on ``sys.path``, which
+takes its place there; it is named by its number::
+
+    <tree>/0/helpers.py
+    <tree>/0/project/__init__.py
+    <tree>/1/...
+
+The function object's header describes the tree (see :class:`Description`).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterable
+from typing import IO, Any, NamedTuple
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's earliest
+_WRITTEN = 315532800.0
+"""When the files are said to have been written, which is compared with compiled ones: they never change."""
+_FASTEST = 1
+_READ_ONLY, _EXECUTABLE = 0o444, 0o555
+
+
+class File(NamedTuple):
+    """A file of an archive."""
+
+    name: str
+    """Relative path, with forward slashes."""
+    content: bytes
+    executable: bool
+
+
+class Root(NamedTuple):
+    """One of the client's own directories."""
+
+    origin: str
+    """Its path at the client, for tracebacks."""
+    front: bool
+    """Whether it comes before the standard library on ``sys.path``, or else after all else."""
+    archives: list[str]
+    """Digests of what lies in it."""
+
+
+class Description(NamedTuple):
+    """What a function needs to find its own modules."""
+
+    digest: str
+    """Names the tree by its content."""
+    roots: list[Root]
+    platform: str
+    """Platform that compiled modules in it are for; empty if there are none."""
+
+    @classmethod
+    def from_plain(cls, plain: list[Any]) -> Description:
+        """Read a description as it stands in a header."""
+        digest, roots, platform = plain
+        return cls(digest, [Root(*root) for root in roots], platform)
+
+
+def pack(files: Iterable[File]) -> bytes:
+    """Make an archive."""
+    import zipfile  # it loads every compression library there is, for which the kernel has no use otherwise
+
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_FASTEST) as archive:
+        for file in files:
+            entry = zipfile.ZipInfo(file.name, _EPOCH)
+            entry.external_attr = (_EXECUTABLE if file.executable else _READ_ONLY) << 16
+            archive.writestr(entry, file.content, zipfile.ZIP_DEFLATED, _FASTEST)
+    return buffer.getvalue()
+
+
+def lay(tree: str, roots: Iterable[Iterable[str | IO[bytes]]]) -> None:
+    """Lay archives out as a tree: whole or absent, also when several processes lay it at once.
+
+    :param roots: for each directory of the tree the archives in it, as paths or open files.
+    :raises OSError: if that is not possible; nothing is left of it.
+    """
+    if os.path.isdir(tree):
+        return
+    import shutil
+    import tempfile
+
+    temporary = tempfile.mkdtemp(dir=os.path.dirname(tree), prefix=f".{os.path.basename(tree)}.")
+    try:
+        for number, archives in enumerate(roots):
+            for archive in archives:
+                _extract(archive, os.path.join(temporary, str(number)))
+        os.chmod(temporary, 0o755)  # noqa: S103 - containers run as other users
+        os.rename(temporary, tree)
+    except BaseException as error:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if not (isinstance(error, OSError) and os.path.isdir(tree)):  # another process was faster
+            raise
+
+
+def _extract(archive: str | IO[bytes], directory: str) -> None:
+    import zipfile
+
+    with zipfile.ZipFile(archive) as opened:
+        for entry in opened.infolist():
+            path = os.path.normpath(os.path.join(directory, entry.filename))
+            if not path.startswith(directory + os.sep):
+                raise OSError(f"a code archive names {entry.filename!r}, which lies outside of it")
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(opened.read(entry))
+            os.chmod(path, entry.external_attr >> 16)
+            os.utime(path, (_WRITTEN, _WRITTEN))
