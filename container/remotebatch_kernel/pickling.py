@@ -8,14 +8,18 @@ both sides run the same minor version of Python, which is checked before anythin
 
 from __future__ import annotations
 
+import contextvars
 import dis
+import enum
 import functools
 import gc
+import importlib
 import io
 import marshal
 import sys
 import threading
 import weakref
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import CellType, CodeType, FunctionType, MappingProxyType, ModuleType
@@ -23,7 +27,7 @@ from typing import Any
 
 import cloudpickle
 
-from remotebatch_kernel import rebuilding
+from remotebatch_kernel import classes, rebuilding
 
 _WITHOUT_REFERENCES = 2
 """Version of marshal's format whose bytes depend on the code alone, not on reference counts."""
@@ -32,7 +36,9 @@ _GLOBAL_STEPS = frozenset(
 )
 _REACH_ALL = frozenset({"eval", "exec", "globals", "vars", "__import__"})
 """Names by which a function may reach more of its module than its code shows."""
-_ATTRIBUTES = ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__")
+_ATTRIBUTES = ("__name__", "__qualname__", "__module__", "__doc__", "__defaults__", "__kwdefaults__") + (
+    ("__type_params__",) if sys.version_info >= (3, 12) else ()
+)
 _PER_PROCESS = ("__builtins__", "__spec__", "__loader__")
 _WITH_STATE = 3
 """Length of a reduction from which on it has a state."""
@@ -45,6 +51,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def __init__(self, file: Any) -> None:
         super().__init__(file)
         self._private: dict[int, dict[str, Any]] = {}  # id of a namespace → what stands for it
+        self._stand_ins = {  # objects that have taken the places of modules
+            id(module): name
+            for name, module in list(sys.modules.items())
+            if module is not None and not isinstance(module, ModuleType)
+        }
 
     def reducer_override(self, obj: Any) -> Any:
         """Decide how an object is pickled."""
@@ -61,6 +72,10 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return rebuilding.make_module, (obj.__name__,), state, None, None, rebuilding.set_module
         if kind is _LruCache:
             return self._lru_cache(obj)
+        if isinstance(obj, BaseException) and _needs_own_arguments(kind):
+            return rebuilding.make_exception, (kind, obj.args), vars(obj)
+        if id(obj) in self._stand_ins:
+            return importlib.import_module, (self._stand_ins[id(obj)],)
         return super().reducer_override(obj)
 
     def code_travels(self, function: FunctionType, imported: bool) -> None:
@@ -82,14 +97,16 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         whole = module is not None and vars(module) is namespace
         names = set(global_names(function.__code__))
         used = {name: namespace[name] for name in sorted(names) if name in namespace}
-        place = rebuilding.PRIVATE
+        place, name = rebuilding.PRIVATE, ""
         if whole and home != "__main__" and module is not None and has_source(module):
             if used or names & _REACH_ALL:
                 place, used = rebuilding.IMPORTED, {}
         elif whole:
             place = rebuilding.REBUILT
-            if namespace.get(function.__name__) is function:
-                used[function.__name__] = function  # where a pickle of it is looked up
+            if classes.named(home, function.__qualname__) is function:
+                name = function.__qualname__
+                if name == function.__name__:
+                    used[name] = function  # where a pickle of it is looked up
         self.code_travels(function, place == rebuilding.IMPORTED)
         private = self._private.setdefault(id(namespace), {"__package__": namespace.get("__package__")})
         attributes = {name: getattr(function, name) for name in _ATTRIBUTES} | vars(function)
@@ -100,7 +117,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         )
         return (
             rebuilding.make_function,
-            (function.__code__, home, place, private, function.__closure__),
+            (function.__code__, home, name, place, private, function.__closure__),
             (used, contents, attributes, submodules),
             None,
             None,
@@ -113,13 +130,24 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             reduced = super().reducer_override(cls)
         if not isinstance(reduced, tuple) or len(reduced) < _WITH_STATE:
             return reduced
-        make, arguments, *rest = reduced
-        kwargs = next((part for part in arguments if isinstance(part, dict) and "__module__" in part), None)
-        if kwargs is not None and "__slots__" in vars(cls):
-            kwargs["__slots__"] = vars(cls)["__slots__"]  # cloudpickle sets them on the class made without
-        if module is not None and vars(module).get(cls.__name__) is cls:
-            return (rebuilding.make_class, (cls.__module__, make, *arguments), *rest)
-        return reduced
+        namespace = {
+            name: value
+            for name, value in vars(cls).items()
+            if name in ("__module__", "__qualname__", "__slots__", "__orig_bases__")
+        }
+        namespace["__module__"], namespace["__qualname__"] = cls.__module__, cls.__qualname__
+        members = None
+        if isinstance(cls, enum.EnumMeta):
+            members = {name: member.value for name, member in classes.members_of(cls).items()}
+        home = cls.__module__ if classes.is_named(cls) else ""
+        return (
+            rebuilding.make_class,
+            (classes.identity_of(cls), home, type(cls), cls.__bases__, namespace, members),
+            classes.state_of(cls),
+            None,
+            None,
+            rebuilding.set_class,
+        )
 
     def _lru_cache(self, cached: Any) -> Any:
         module = sys.modules.get(cached.__module__ or "")
@@ -142,8 +170,10 @@ def dumps(obj: Any) -> bytes:
     return buffer.getvalue()
 
 
-def has_source(module: ModuleType) -> bool:
+def has_source(module: Any) -> bool:
     """Whether a module can be imported elsewhere, unlike one that was made at run time."""
+    if not isinstance(module, ModuleType):
+        return True  # an object that has taken a module's place
     if module.__name__ == "__main__":
         return False
     return getattr(module, "__spec__", None) is not None or getattr(module, "__file__", None) is not None
@@ -238,6 +268,33 @@ def _proxy(proxy: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
     return MappingProxyType, (mapping,)
 
 
+def _needs_own_arguments(kind: type[BaseException]) -> bool:
+    """Whether an exception has an ``__init__`` of its own, and the reduction of those that have none."""
+    return (
+        isinstance(kind.__init__, FunctionType)
+        and kind.__reduce__ is BaseException.__reduce__
+        and kind.__reduce_ex__ is object.__reduce_ex__
+    )
+
+
+def _context_variable(variable: contextvars.ContextVar[Any]) -> tuple[Any, ...]:
+    default = _value_of(lambda: contextvars.Context().run(variable.get))
+    value = _value_of(variable.get) if variable in contextvars.copy_context() else ()
+    return rebuilding.make_context_variable, (variable.name, default, value)
+
+
+def _value_of(get: Callable[[], Any]) -> tuple[Any, ...]:
+    try:
+        return (get(),)
+    except LookupError:
+        return ()
+
+
+def _view(kind: type, name: str) -> Callable[[Any], tuple[Any, ...]]:
+    """Reduce a view of a dictionary that travels too."""
+    return lambda view: (getattr(kind, name), tuple(gc.get_referents(view.mapping)[:1]))
+
+
 _LruCache = type(functools.lru_cache(maxsize=1)(len))
 _REDUCERS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
     CodeType: _code,
@@ -246,6 +303,12 @@ _REDUCERS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
     type(threading.Lock()): lambda _: (threading.Lock, ()),
     type(threading.RLock()): lambda _: (threading.RLock, ()),
     threading.local: lambda _: (threading.local, ()),
+    contextvars.ContextVar: _context_variable,
+    **{
+        type(getattr(kind(), name)()): _view(kind, name)
+        for kind in (dict, OrderedDict)
+        for name in ("keys", "values", "items")
+    },
     weakref.ref: lambda reference: (rebuilding.make_reference, (reference(),)),
     weakref.WeakKeyDictionary: lambda mapping: (weakref.WeakKeyDictionary, (dict(mapping),)),
     weakref.WeakValueDictionary: lambda mapping: (weakref.WeakValueDictionary, (dict(mapping),)),

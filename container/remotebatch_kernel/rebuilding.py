@@ -11,8 +11,11 @@ import importlib
 import sys
 import weakref
 from collections.abc import Callable
+from contextvars import ContextVar
 from types import CellType, CodeType, FunctionType, ModuleType
 from typing import Any
+
+from remotebatch_kernel import classes
 
 IMPORTED = "imported"
 """A function's globals are those of its module, which is imported."""
@@ -22,6 +25,7 @@ PRIVATE = "private"
 """A function has a namespace of its own."""
 
 _main: ModuleType | None = None
+_incomplete: weakref.WeakSet[FunctionType] = weakref.WeakSet()
 
 
 def rebuild_in(main: ModuleType | None) -> None:
@@ -40,22 +44,36 @@ def make_cell() -> CellType:
 
 
 def make_function(
-    code: CodeType, home: str, place: str, private: dict[str, Any], cells: tuple[CellType, ...] | None
+    code: CodeType,
+    home: str,
+    name: str,
+    place: str,
+    private: dict[str, Any],
+    cells: tuple[CellType, ...] | None,
 ) -> FunctionType:
-    """A function without its state.
+    """A function without its state; or that function itself, where this process has it.
 
     :param home: name of its module.
+    :param name: what its module has it under; empty if it has not.
     :param place: one of :data:`IMPORTED`, :data:`REBUILT` and :data:`PRIVATE`: whose globals it has.
     :param private: a namespace of its own, which other functions may share.
     :raises ModuleNotFoundError: if its module is to be imported, and is not installed here.
     """
-    return FunctionType(code, _namespace(home, place, private), closure=cells)
+    found = classes.named(home, name) if name else None
+    if isinstance(found, FunctionType) and found.__code__ == code:
+        return found
+    made = FunctionType(code, _namespace(home, place, private), closure=cells)
+    _incomplete.add(made)
+    return made
 
 
 def set_function(
     function: FunctionType, state: tuple[dict[str, Any], list[Any], dict[str, Any], list[ModuleType]]
 ) -> None:
     """Give a function its state: the globals that it uses, the contents of its cells, its attributes."""
+    if function not in _incomplete:
+        return
+    _incomplete.remove(function)
     used, contents, attributes, _ = state
     namespace = function.__globals__
     for name, value in used.items():
@@ -67,13 +85,38 @@ def set_function(
         setattr(function, name, value)
 
 
-def make_class(home: str, make: Callable[..., type], *arguments: Any) -> type:
-    """A class as cloudpickle makes it, put where pickles look it up."""
-    made = make(*arguments)
+def make_class(
+    identity: str,
+    home: str,
+    metaclass: type,
+    bases: tuple[type, ...],
+    namespace: dict[str, Any],
+    members: dict[str, Any] | None,
+) -> type:
+    """A class without its attributes; or that class itself, where this process has it.
+
+    :param identity: what names it in all processes.
+    :param home: name of the module that has it under its name; empty if none has.
+    :param namespace: what it must be made with.
+    :param members: those of an enumeration.
+    """
+    found = classes.find(identity, namespace["__module__"], namespace["__qualname__"])
+    if found is not None:
+        return found
+    if members is None:
+        made = classes.make(identity, metaclass, bases, namespace)
+    else:
+        made = classes.make_enum(identity, metaclass, bases, namespace, members)
     module = _main if home == "__main__" else sys.modules.get(home)
-    if _main is not None and module is not None:
-        vars(module).setdefault(made.__name__, made)
+    if _main is not None and isinstance(module, ModuleType) and "." not in made.__qualname__:
+        vars(module).setdefault(made.__name__, made)  # where pickles look it up
     return made
+
+
+def set_class(cls: type, state: tuple[Any, ...]) -> None:
+    """Give a class its attributes, unless it has them: see :func:`.classes.state_of`."""
+    attributes, registered, members, _ = state
+    classes.complete(cls, attributes, registered, members)
 
 
 def make_module(name: str) -> ModuleType:
@@ -100,6 +143,25 @@ def set_module(module: ModuleType, state: dict[str, Any]) -> None:
 def make_cached(maxsize: int | None, typed: bool, function: Callable[..., Any]) -> Any:
     """A function with :func:`functools.lru_cache`, which is empty."""
     return functools.lru_cache(maxsize, typed)(function)
+
+
+def make_context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]) -> ContextVar[Any]:
+    """A context variable.
+
+    :param default: its default, if it has one.
+    :param value: its value in the context that it was pickled in, if it had one.
+    """
+    made: ContextVar[Any] = ContextVar(name, default=default[0]) if default else ContextVar(name)
+    if value:
+        made.set(value[0])
+    return made
+
+
+def make_exception(cls: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+    """An exception, without a call of its ``__init__``, whose parameters may be others than ``args``."""
+    made = cls.__new__(cls, *args)
+    made.args = args
+    return made
 
 
 def make_reference(target: Any) -> Callable[[], Any]:

@@ -7,13 +7,12 @@ import io
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from types import FunctionType, ModuleType
-from typing import Any
 
 from remotebatch.packing.archives import Archive, archive_of
 from remotebatch.packing.ownership import Location, locate
+from remotebatch.packing.registries import registrations
 from remotebatch_kernel.evaluation.user_code import Main
 from remotebatch_kernel.formats import code_package
 from remotebatch_kernel.formats.code_package import Description, Root
@@ -26,6 +25,8 @@ class CodePackage:
     description: Description
     archives: dict[str, Archive]
     """By their digests."""
+    registrations: list[tuple[str, str]]
+    """Modules in it, and others in it that have put something of theirs into them."""
 
     def lay(self, tree: str) -> None:
         """Lay it out as a tree, unless that is there.
@@ -54,6 +55,7 @@ def collect(names: Iterable[str], main: Location | None, exclude: Sequence[str])
     :raises OSError: if a file cannot be read.
     """
     found: dict[Location, Archive] = {}
+    registered: dict[tuple[str, str], None] = {}
     seen: set[str] = set()
     waiting = [name.partition(".")[0] for name in names]
     if main is not None:
@@ -67,8 +69,14 @@ def collect(names: Iterable[str], main: Location | None, exclude: Sequence[str])
         for location in locate(name):
             archive = found[location] = archive_of(location, exclude)
             waiting += archive.imports
-            waiting += _used_by_loaded(name)
-    return _package(found) if found else None
+            for module, home in registrations(name):
+                registered[module, home] = None
+                waiting.append(home.partition(".")[0])
+    if not found:
+        return None
+    own = {location.name for location in found}
+    kept = [pair for pair in registered if pair[1].partition(".")[0] in own]
+    return CodePackage(_describe(found), {archive.digest: archive for archive in found.values()}, kept)
 
 
 def script() -> tuple[Main, Location | None]:
@@ -85,7 +93,7 @@ def script() -> tuple[Main, Location | None]:
     return Main(None, None, argv), Location(os.path.basename(path), os.path.dirname(path), path, False)
 
 
-def _package(found: dict[Location, Archive]) -> CodePackage:
+def _describe(found: dict[Location, Archive]) -> Description:
     order = {os.path.abspath(path): place for place, path in reversed(list(enumerate(sys.path)))}
     library = min((order[path] for path in order if path in _library()), default=0)
     roots: dict[str, list[str]] = {}
@@ -97,31 +105,8 @@ def _package(found: dict[Location, Archive]) -> CodePackage:
     ]
     digest = hashlib.sha256(repr([(root.front, root.archives) for root in described]).encode()).hexdigest()
     platform = sysconfig.get_platform() if any(archive.compiled for archive in found.values()) else ""
-    return CodePackage(
-        Description(digest, described, platform), {archive.digest: archive for archive in found.values()}
-    )
+    return Description(digest, described, platform)
 
 
 def _library() -> set[str]:
     return {os.path.dirname(os.__file__), *(sysconfig.get_path(key) for key in ("stdlib", "platstdlib"))}
-
-
-def _used_by_loaded(package: str) -> Iterator[str]:
-    """Homes of what a package's loaded modules hold: plugins may be registered that none imports."""
-    for name, module in list(sys.modules.items()):
-        if (name == package or name.startswith(f"{package}.")) and type(module) is ModuleType:
-            for value in list(vars(module).values()):
-                yield from _homes(value)
-                if type(value) in (dict, list, tuple, set, frozenset) and len(value) <= _LARGEST_REGISTRY:
-                    for item in list(value.values() if type(value) is dict else value):
-                        yield from _homes(item)
-
-
-def _homes(value: Any) -> Iterator[str]:
-    if type(value) is ModuleType:
-        yield value.__name__.partition(".")[0]
-    elif type(value) in (type, FunctionType) and isinstance(value.__module__, str):
-        yield value.__module__.partition(".")[0]
-
-
-_LARGEST_REGISTRY = 1000

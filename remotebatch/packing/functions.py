@@ -77,6 +77,7 @@ class PackedFunction:
                 "cloudpickle": cloudpickle.__version__,
                 "main": main,
                 "code": code.description if code else None,
+                "registrations": code.registrations if code else [],
                 "source_lines": self.needs.source_lines,
             },
             self._payload,

@@ -15,7 +15,7 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from functools import cache
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -70,7 +70,10 @@ def _spec(name: str, module: ModuleType | None) -> Any:
     if module is not None and getattr(module, "__file__", None):
         return importlib.util.spec_from_file_location(name, module.__file__)
     try:
-        return importlib.util.find_spec(name) if module is None else None
+        if module is None:
+            return importlib.util.find_spec(name)
+        # another object may have taken the module's place
+        return None if isinstance(module, ModuleType) else PathFinder.find_spec(name)
     except (ImportError, ValueError, AttributeError):  # what a finder raises that knows a part of it
         return None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dis
+import inspect
 import linecache
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Iterable, Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import IO, Any
 
@@ -42,11 +44,10 @@ class Needs:
         package = function.__globals__.get("__package__") or ""
         self.modules.update(imports_in(code, package))
         lines = linecache.getlines(code.co_filename, function.__globals__)
+        numbers = {number for part in codes(code) for _, _, number in part.co_lines() if number is not None}
+        numbers.update(_block(lines, code.co_firstlineno))
         kept = self.source_lines.setdefault(code.co_filename, {})
-        for part in codes(code):
-            for _, _, number in part.co_lines():
-                if number is not None and 0 < number <= len(lines):
-                    kept[number] = lines[number - 1]
+        kept.update((number, lines[number - 1]) for number in numbers if 0 < number <= len(lines))
 
 
 class Pickler(pickling.Pickler):
@@ -69,6 +70,17 @@ class Pickler(pickling.Pickler):
         self.needs.code(function)
         if imported:
             self.needs.module(function.__globals__["__name__"])
+
+
+def _block(lines: list[str], first: int) -> Iterable[int]:
+    """Numbers of the lines of a definition, and of the comment before it."""
+    try:
+        last = first + len(inspect.getblock(lines[first - 1 :]))
+    except (SyntaxError, IndexError, tokenize.TokenError):  # no lines; or a lambda in the midst of something
+        last = first
+    while 1 < first <= len(lines) and lines[first - 2].lstrip().startswith("#"):
+        first -= 1
+    return range(first, last)
 
 
 def imports_in(code: CodeType, package: str) -> Iterator[str]:

@@ -51,6 +51,7 @@ def load(path: str, code: str) -> Function:
     check_version(header)
     description = header["code"] and Description.from_plain(header["code"])
     user_code.enter(code, description, user_code.Main(*header["main"]))
+    user_code.expect_registrations(header["registrations"])
     _install_source(header["source_lines"])
     try:
         content = pickle.loads(payload)
@@ -62,6 +63,7 @@ def load(path: str, code: str) -> Function:
             exit_codes.FUNCTION_UNREADABLE,
             f"function {header['name']} cannot be unpickled: {type(error).__name__}: {error}",
         ) from error
+    user_code.import_registered()
     return Function(header["name"], content["function"], content["initializer"])
 
 

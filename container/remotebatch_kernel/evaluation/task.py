@@ -11,7 +11,7 @@ import traceback
 import warnings
 from typing import Any, NamedTuple
 
-from remotebatch_kernel.evaluation import function, result
+from remotebatch_kernel.evaluation import function, result, user_code
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.formats import envelope, exit_codes, inputs
 from remotebatch_kernel.system import fork_handlers, sigterm
@@ -79,6 +79,7 @@ class _Evaluation:
     def run(self) -> int:
         called = function.load(self.call.function, self.call.code)
         elements = self._elements(called.name)
+        user_code.import_registered()  # by what the arguments need
         self.input_string = _input_string(called.name, elements)
         _default_show = warnings.showwarning
 

@@ -8,9 +8,11 @@ kernel's own: there pickles, and processes that the task starts, find it.
 from __future__ import annotations
 
 import builtins
+import importlib
 import importlib.machinery
 import os
 import sys
+from collections.abc import Iterable, Sequence
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -29,6 +31,7 @@ class Main(NamedTuple):
     """``sys.argv[0]`` for the task."""
 
 
+_registrations: list[tuple[str, str]] = []
 _origins: list[tuple[str, str]] = []  # (directory on this node, the client's own directory)
 
 
@@ -56,6 +59,32 @@ def enter(tree: str, description: Description | None, main: Main) -> None:
         module.__package__ = main.module.rpartition(".")[0]
     sys.modules["__main__"] = module
     rebuilding.rebuild_in(module)
+
+
+def expect_registrations(pairs: Iterable[Sequence[str]]) -> None:
+    """Note which modules have put something of theirs into which others.
+
+    :param pairs: names of a module and of one that has put something into it.
+    """
+    _registrations[:] = [(module, other) for module, other in pairs]
+
+
+def import_registered() -> None:
+    """Import what has put something into a module that has been imported here.
+
+    The function may need none of it, so a failure is only reported.
+    """
+    while found := [pair for pair in _registrations if pair[0] in sys.modules]:
+        for pair in found:
+            _registrations.remove(pair)
+            try:
+                importlib.import_module(pair[1])
+            except Exception as error:  # raised by the module's own code
+                print(
+                    f"remotebatch: {pair[1]}, which had put something of its own into {pair[0]} where the "
+                    f"function was submitted, cannot be imported: {type(error).__name__}: {error}",
+                    file=sys.stderr,
+                )
 
 
 def at_client(text: str) -> str:

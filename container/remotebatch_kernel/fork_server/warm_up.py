@@ -72,6 +72,7 @@ class WarmUp:
             "name": "warm-up",
             "python": sys.version_info[:3],
             "code": None,
+            "registrations": [],
             "main": Main(None, None, ""),
             "source_lines": {},
         }

@@ -1,0 +1,6 @@
+from farm import late_name
+from . import later
+
+
+def early():
+    return later.later()

@@ -1,0 +1,4 @@
+__all__ = ["VISIBLE", "_hidden"]
+VISIBLE = "seen"
+_hidden = "named in __all__"
+other = "not named"

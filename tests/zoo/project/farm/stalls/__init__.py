@@ -1,0 +1,2 @@
+from .box import Box
+from .box import *
