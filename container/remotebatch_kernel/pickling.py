@@ -51,11 +51,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def __init__(self, file: Any) -> None:
         super().__init__(file)
         self._private: dict[int, dict[str, Any]] = {}  # id of a namespace → what stands for it
-        self._stand_ins = {  # objects that have taken the places of modules
+        self.stand_ins = {
             id(module): name
             for name, module in list(sys.modules.items())
             if module is not None and not isinstance(module, ModuleType)
         }
+        """Ids of objects that have taken the places of modules → those modules' names."""
 
     def reducer_override(self, obj: Any) -> Any:
         """Decide how an object is pickled."""
@@ -74,8 +75,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._lru_cache(obj)
         if isinstance(obj, BaseException) and _needs_own_arguments(kind):
             return rebuilding.make_exception, (kind, obj.args), vars(obj)
-        if id(obj) in self._stand_ins:
-            return importlib.import_module, (self._stand_ins[id(obj)],)
+        if id(obj) in self.stand_ins:
+            return importlib.import_module, (self.stand_ins[id(obj)],)
         return super().reducer_override(obj)
 
     def code_travels(self, function: FunctionType, imported: bool) -> None:

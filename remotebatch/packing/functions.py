@@ -61,13 +61,18 @@ class PackedFunction:
         :raises CannotSend: if a package of the user's is too large, or cannot be read.
         """
         main, file = script()
+        names = set(self.needs.modules)
+        if not self.needs.main:
+            main, file = main._replace(module=None), None  # child processes of the task import neither
+        elif main.module is not None:
+            names.add(main.module)
         code = None
         if self._include_definitions:
             try:
-                code = collect(self.needs.modules, file if self.needs.main else None, ())
+                code = collect(names, file, ())
             except OSError as error:
                 raise CannotSend(f"the code of function {self.name!r} cannot be read: {error}") from error
-        if file is not None and code is not None and self.needs.main:
+        if file is not None and code is not None:
             main = main._replace(file=code.path_of(file))
         data = envelope.pack(
             {

@@ -7,7 +7,7 @@ import inspect
 import linecache
 import tokenize
 from collections.abc import Iterable, Iterator
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import IO, Any
 
 from remotebatch_kernel import pickling
@@ -28,11 +28,11 @@ class Needs:
         """File name → line number → text, of all code that travels: for tracebacks."""
         self._seen: set[CodeType] = set()
 
-    def module(self, name: str | None) -> None:
-        """Note that a module is imported."""
+    def module(self, name: Any) -> None:
+        """Note that a module is imported; what is no name is none."""
         if name == "__main__":
             self.main = True
-        elif name:
+        elif name and isinstance(name, str):
             self.modules.add(name)
 
     def code(self, function: FunctionType) -> None:
@@ -61,8 +61,9 @@ class Pickler(pickling.Pickler):
         """Decide how an object is pickled."""
         if isinstance(obj, ModuleType):
             self.needs.module(obj.__name__)
-        elif isinstance(obj, (type, FunctionType, BuiltinFunctionType)):
-            self.needs.module(getattr(obj, "__module__", None))
+        else:
+            self.needs.module(self.stand_ins.get(id(obj)))
+            self.needs.module(getattr(obj, "__module__", None))  # also of what is pickled as a global's name
         return super().reducer_override(obj)
 
     def code_travels(self, function: FunctionType, imported: bool) -> None:

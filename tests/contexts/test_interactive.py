@@ -60,11 +60,17 @@ cell("print(isinstance(env.submit(own).result(60)[3], Own))")
     assert printed.endswith(f"{first}{first.replace('first', 'second edition')}True\n")
 
 
-TESTS = f"""
+TESTS = """
 import functools
+import os
 import pytest
+import remotebatch
 from helpers import scale
-{ENVIRONMENT}
+
+@pytest.fixture
+def env():
+    return remotebatch.SubmissionEnvironment("Local", root=os.environ["ROOT"], slots=2)
+
 class Point:
     def __init__(self, x):
         self.x = x
@@ -79,23 +85,23 @@ def cached(x):
 def fail():
     assert scale(2) == 5, "rewritten"
 
-def test_its_own_function():
+def test_its_own_function(env):
     result = env.submit(work, 2).result(60)
     assert type(result) is Point and result.x == 6
 
-def test_cached():
+def test_cached(env):
     assert env.submit(cached, 2).result(60) == 6
 
-def test_inner_function(tmp_path):
+def test_inner_function(env, tmp_path):
     def inner(point):
         return Point(point.x + 1), tmp_path
     assert env.submit(inner, Point(1)).result(60)[0].x == 2
 
 @pytest.mark.parametrize("x", [1])
-def test_lambda(x):
+def test_lambda(env, x):
     assert env.submit(lambda: work(x).x).result(60) == 3
 
-def test_failure():
+def test_failure(env):
     with pytest.raises(AssertionError, match="rewritten"):
         env.submit(fail).result(60)
 """

@@ -84,8 +84,41 @@ def test_a_module_of_a_package(run: Run) -> None:
     assert run(["-m", "app.main", "there"]) == here
 
 
+def test_a_module_that_nothing_else_imports(run: Run) -> None:
+    module = """\
+import multiprocessing
+import os
+import remotebatch
+from . import work
+
+def double(number):
+    return 2 * number
+
+def spread(numbers):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.map(double, numbers)
+
+if __name__ == "__main__":
+    env = remotebatch.SubmissionEnvironment("Local", root=os.environ["ROOT"], slots=2)
+    print(spread([1]), env.submit(spread, [1]).result(60))
+    print(work.spread([-1]), env.submit(work.spread, [-1]).result(60))
+"""
+    work = """\
+import multiprocessing
+
+def spread(numbers):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.map(abs, numbers)
+"""
+    files = {"alone/__init__.py": "", "alone/main.py": module, "alone/work.py": work}
+    assert run(["-m", "alone.main"], files) == "[2] [2]\n[1] [1]\n"
+
+
 def test_a_package_with_a_main_module(run: Run) -> None:
-    files = {**FILES, "app/__main__.py": FILES["app/main.py"]}
+    program = FILES["app/main.py"].replace(
+        "    print(call(spread", "    # here, too, it waits for ever: call(spread"
+    )
+    files = {**FILES, "app/__main__.py": program}
     here = run(["-m", "app"], files)
     assert run(["-m", "app", "there"]) == here
 
