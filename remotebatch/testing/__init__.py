@@ -14,6 +14,7 @@ Needs pytest, which remotebatch itself does not depend on.
 from remotebatch.testing.contract import (
     ArrayContract,
     AttachContract,
+    CodeContract,
     CommandContract,
     ControlContract,
     FailureContract,
@@ -25,6 +26,7 @@ from remotebatch.testing.contract import (
 __all__ = [
     "ArrayContract",
     "AttachContract",
+    "CodeContract",
     "CommandContract",
     "ControlContract",
     "FailureContract",

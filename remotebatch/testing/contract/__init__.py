@@ -2,6 +2,7 @@
 
 from remotebatch.testing.contract.arrays import ArrayContract
 from remotebatch.testing.contract.attach import AttachContract
+from remotebatch.testing.contract.code import CodeContract
 from remotebatch.testing.contract.commands import CommandContract
 from remotebatch.testing.contract.control import ControlContract
 from remotebatch.testing.contract.failures import FailureContract
@@ -10,7 +11,13 @@ from remotebatch.testing.contract.single import SingleContract
 
 
 class ProviderContract(
-    SingleContract, FailureContract, ControlContract, ArrayContract, CommandContract, AttachContract
+    SingleContract,
+    FailureContract,
+    ControlContract,
+    ArrayContract,
+    CommandContract,
+    AttachContract,
+    CodeContract,
 ):
     """The core, which every provider has; subclass it with an ``environment`` fixture."""
 
@@ -18,6 +25,7 @@ class ProviderContract(
 __all__ = [
     "ArrayContract",
     "AttachContract",
+    "CodeContract",
     "CommandContract",
     "ControlContract",
     "FailureContract",
