@@ -108,7 +108,7 @@ def test_failure(env):
 
 
 @pytest.mark.parametrize("mode", ["prepend", "append", "importlib"])
-@pytest.mark.parametrize("folder", ["tests", "tests/deep"])
+@pytest.mark.parametrize("folder", ["checks", "checks/deep"])
 def test_pytest(run: Run, mode: str, folder: str) -> None:
     files = {
         f"{folder}/test_mine.py": TESTS,
@@ -121,10 +121,10 @@ def test_pytest(run: Run, mode: str, folder: str) -> None:
 @pytest.mark.parametrize("mode", ["prepend", "importlib"])
 def test_pytest_with_packages_of_tests(run: Run, mode: str) -> None:
     files = {
-        "tests/__init__.py": "",
-        "tests/unit/__init__.py": "",
-        "tests/unit/helpers.py": "def scale(x):\n    return 3 * x\n",
-        "tests/unit/test_mine.py": TESTS.replace("from helpers", "from .helpers"),
+        "checks/__init__.py": "",
+        "checks/unit/__init__.py": "",
+        "checks/unit/helpers.py": "def scale(x):\n    return 3 * x\n",
+        "checks/unit/test_mine.py": TESTS.replace("from helpers", "from .helpers"),
         "pytest.ini": "[pytest]\npythonpath = .\n",
     }
     run(["-m", "pytest", "-q", f"--import-mode={mode}", "-p", "no:cacheprovider"], files)
