@@ -60,6 +60,63 @@ cell("print(isinstance(env.submit(own).result(60)[3], Own))")
     assert printed.endswith(f"{first}{first.replace('first', 'second edition')}True\n")
 
 
+def test_marimo(run: Run) -> None:
+    notebook = """
+import marimo
+
+app = marimo.App()
+
+@app.cell
+def _():
+    import os
+    import beside
+    import remotebatch
+    env = remotebatch.SubmissionEnvironment("Local", root=os.environ["ROOT"], slots=2)
+    FACTOR = 2
+    return FACTOR, beside, env
+
+@app.cell
+def _(FACTOR, beside, env):
+    class Point:
+        def __init__(self, x):
+            self.x = x
+
+    def work(point):
+        if point.x < 0:
+            raise ValueError("negative")
+        return Point(FACTOR * beside.triple(point.x))
+
+    def forked(x):
+        import multiprocessing, pickle
+        assert type(pickle.loads(pickle.dumps(Point(1)))) is Point
+        with multiprocessing.get_context("fork").Pool(1) as pool:
+            return pool.map(work, [Point(x)])
+
+    first = env.submit(work, Point(2)).result(60)
+    print(isinstance(first, Point), first.x)
+    print([type(point) is Point and point.x for point in env.submit(forked, 5).result(60)])
+    print(env.submit(work, Point(-1)).wait(60).error_log())
+    return
+
+@app.function
+def top(x):
+    return 2 * x
+
+@app.cell
+def _(env):
+    print(env.submit(top, 4).result(60))
+    return
+
+if __name__ == "__main__":
+    app.run()
+"""
+    files = {"book.py": notebook, "beside.py": "def triple(number):\n    return 3 * number\n"}
+    printed = run(["book.py"], files)
+    assert printed.startswith("True 12\n[30]\n")
+    assert 'book.py", line 23, in work\n    raise ValueError("negative")\n' in printed
+    assert printed.endswith("\n8\n")
+
+
 TESTS = """
 import functools
 import os

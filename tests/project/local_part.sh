@@ -11,4 +11,4 @@ docker info >/dev/null 2>&1 || {
     marks="$marks and not docker"
 }
 exec "$python" -m pytest --numprocesses 3 --dist loadfile -m "$marks" \
-    tests/core tests/kernel tests/cli tests/local "$@"
+    tests/core tests/kernel tests/cli tests/local tests/contexts tests/zoo "$@"
