@@ -22,7 +22,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import CellType, CodeType, FunctionType, MappingProxyType, ModuleType
+from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any
 
 import cloudpickle
@@ -73,6 +73,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return rebuilding.make_module, (obj.__name__,), state, None, None, rebuilding.set_module
         if kind is _LruCache:
             return self._lru_cache(obj)
+        if kind is MethodType and _is_of_imported_class(obj):
+            return getattr, (obj.__self__, obj.__name__)
         if isinstance(obj, BaseException) and _needs_own_arguments(kind):
             return rebuilding.make_exception, (kind, obj.args), vars(obj)
         if id(obj) in self.stand_ins:
@@ -267,6 +269,14 @@ def _proxy(proxy: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
     """A view of a mapping that may travel too, as that of a generic function's implementations."""
     (mapping,) = gc.get_referents(proxy)[:1] or (dict(proxy),)
     return MappingProxyType, (mapping,)
+
+
+def _is_of_imported_class(method: MethodType) -> bool:
+    """Whether it is a class method that its class, which is imported, has under its name."""
+    cls = method.__self__
+    if not isinstance(cls, type) or cls.__module__ == "__main__" or not classes.is_named(cls):
+        return False
+    return has_source(sys.modules[cls.__module__]) and getattr(cls, method.__name__, None) == method
 
 
 def _needs_own_arguments(kind: type[BaseException]) -> bool:

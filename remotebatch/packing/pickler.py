@@ -63,7 +63,9 @@ class Pickler(pickling.Pickler):
             self.needs.module(obj.__name__)
         else:
             self.needs.module(self.stand_ins.get(id(obj)))
-            self.needs.module(getattr(obj, "__module__", None))  # also of what is pickled as a global's name
+            module = getattr(obj, "__module__", None)  # also of what is pickled as a global's name
+            if module == "__main__" or "<" not in str(getattr(obj, "__qualname__", type(obj).__qualname__)):
+                self.needs.module(module)
         return super().reducer_override(obj)
 
     def code_travels(self, function: FunctionType, imported: bool) -> None:

@@ -47,7 +47,9 @@ def enter(tree: str, description: Description | None, main: Main) -> None:
         front = [path for path, root in zip(roots, description.roots) if root.front]
         if not set(roots) <= set(sys.path):
             sys.path[:0] = front
-            sys.path += [path for path in roots if path not in front]
+            for path, root in zip(roots, description.roots):
+                if path not in front:  # before the directory itself, if this node has it too
+                    sys.path.insert(_place_of(root.origin), path)
             _origins[:] = [(path, root.origin) for path, root in zip(roots, description.roots)]
     sys.argv = [main.argv]
     module = ModuleType("__main__")
@@ -59,6 +61,10 @@ def enter(tree: str, description: Description | None, main: Main) -> None:
         module.__package__ = main.module.rpartition(".")[0]
     sys.modules["__main__"] = module
     rebuilding.rebuild_in(module)
+
+
+def _place_of(directory: str) -> int:
+    return sys.path.index(directory) if directory in sys.path else len(sys.path)
 
 
 def expect_registrations(pairs: Iterable[Sequence[str]]) -> None:
