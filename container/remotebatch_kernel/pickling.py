@@ -88,10 +88,11 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         """
 
     def _function(self, function: FunctionType) -> Any:
-        module = sys.modules.get(function.__module__ or "")
-        with _by_value(module):
-            reduced = super().reducer_override(function)
-        return reduced if reduced is NotImplemented else self._function_by_value(function)
+        by_name = _is_sent_by_name(function)
+        if by_name is None:
+            with _by_value(sys.modules.get(function.__module__ or "")):
+                by_name = super().reducer_override(function) is NotImplemented
+        return NotImplemented if by_name else self._function_by_value(function)
 
     def _function_by_value(self, function: FunctionType) -> tuple[Any, ...]:
         namespace = function.__globals__
@@ -128,11 +129,14 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         )
 
     def _class(self, cls: type) -> Any:
-        module = sys.modules.get(cls.__module__)
-        with _by_value(module):
-            reduced = super().reducer_override(cls)
-        if not isinstance(reduced, tuple) or len(reduced) < _WITH_STATE:
-            return reduced
+        by_name = _is_sent_by_name(cls)
+        if by_name:
+            return NotImplemented
+        if by_name is None:
+            with _by_value(sys.modules.get(cls.__module__)):
+                reduced = super().reducer_override(cls)
+            if not isinstance(reduced, tuple) or len(reduced) < _WITH_STATE:
+                return reduced
         namespace = {
             name: value
             for name, value in vars(cls).items()
@@ -269,6 +273,16 @@ def _proxy(proxy: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
     """A view of a mapping that may travel too, as that of a generic function's implementations."""
     (mapping,) = gc.get_referents(proxy)[:1] or (dict(proxy),)
     return MappingProxyType, (mapping,)
+
+
+def _is_sent_by_name(obj: FunctionType | type) -> bool | None:
+    """Whether a function or class can be imported; None where that takes more than a look."""
+    home, qualname = obj.__module__, obj.__qualname__
+    if home == "__main__" or "<" in qualname:
+        return False
+    if home and classes.named(home, qualname) is obj and has_source(sys.modules[home]):
+        return True
+    return None
 
 
 def _is_of_imported_class(method: MethodType) -> bool:
