@@ -4,7 +4,7 @@ import enum
 class Colour(enum.Enum):
     RED = 1
     GREEN = enum.auto()
-    ROUGE = 1
+    SCARLET = 1
 
     def shout(self):
         return f"{self.name}!"
@@ -62,7 +62,7 @@ def arguments():
 def show(colour, planet, access):
     return (
         colour is Colour.RED,
-        Colour.ROUGE is Colour.RED,
+        Colour.SCARLET is Colour.RED,
         list(Colour.__members__),
         colour.shout(),
         Colour.default(),
