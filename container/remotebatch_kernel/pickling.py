@@ -8,29 +8,28 @@ both sides run the same minor version of Python, which is checked before anythin
 
 from __future__ import annotations
 
-import contextvars
 import dis
 import enum
 import functools
-import gc
 import importlib
 import io
-import marshal
 import sys
 import threading
-import weakref
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from types import CellType, CodeType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import (
+    CellType,
+    CodeType,
+    FunctionType,
+    MethodType,
+    ModuleType,
+)
 from typing import Any
 
 import cloudpickle
 
-from remotebatch_kernel import classes, rebuilding
+from remotebatch_kernel import classes, rebuilding, reducers
 
-_WITHOUT_REFERENCES = 2
-"""Version of marshal's format whose bytes depend on the code alone, not on reference counts."""
 _GLOBAL_STEPS = frozenset(
     {"LOAD_GLOBAL", "STORE_GLOBAL", "DELETE_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS"}
 )
@@ -61,7 +60,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def reducer_override(self, obj: Any) -> Any:
         """Decide how an object is pickled."""
         kind = type(obj)
-        reduce = _REDUCERS.get(kind)
+        reduce = reducers.REDUCERS.get(kind)
         if reduce is not None:
             return reduce(obj)
         if kind is FunctionType:
@@ -75,8 +74,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._lru_cache(obj)
         if kind is MethodType and _is_of_imported_class(obj):
             return getattr, (obj.__self__, obj.__name__)
-        if isinstance(obj, BaseException) and _needs_own_arguments(kind):
-            return rebuilding.make_exception, (kind, obj.args), vars(obj)
+        if isinstance(obj, BaseException) and reducers.needs_own_arguments(kind):
+            return rebuilding.make_exception, (kind, obj.args), reducers.state_of_exception(obj)
+        if getattr(obj, "__module__", None) == "__main__":
+            reduced = reducers.global_of_main(obj)
+            if reduced is not None:
+                return reduced
         if id(obj) in self.stand_ins:
             return importlib.import_module, (self.stand_ins[id(obj)],)
         return super().reducer_override(obj)
@@ -254,27 +257,6 @@ def _by_value(module: ModuleType | None) -> Iterator[None]:
                 cloudpickle.unregister_pickle_by_value(module)
 
 
-def _code(code: CodeType) -> tuple[Any, ...]:
-    try:
-        return marshal.loads, (_marshalled(code),)
-    except ValueError:  # constants that no compiler makes, but a library that rewrites code
-        reduce: Callable[[CodeType], tuple[Any, ...]] = cloudpickle.Pickler.dispatch_table[CodeType]
-        return reduce(code)
-
-
-def _marshalled(code: CodeType) -> bytes:
-    try:
-        return marshal.dumps(code, _WITHOUT_REFERENCES)
-    except ValueError:  # slices among the constants, since Python 3.14
-        return marshal.dumps(code)
-
-
-def _proxy(proxy: MappingProxyType[Any, Any]) -> tuple[Any, ...]:
-    """A view of a mapping that may travel too, as that of a generic function's implementations."""
-    (mapping,) = gc.get_referents(proxy)[:1] or (dict(proxy),)
-    return MappingProxyType, (mapping,)
-
-
 def _is_sent_by_name(obj: FunctionType | type) -> bool | None:
     """Whether a function or class can be imported; None where that takes more than a look."""
     home, qualname = obj.__module__, obj.__qualname__
@@ -293,49 +275,4 @@ def _is_of_imported_class(method: MethodType) -> bool:
     return has_source(sys.modules[cls.__module__]) and getattr(cls, method.__name__, None) == method
 
 
-def _needs_own_arguments(kind: type[BaseException]) -> bool:
-    """Whether an exception has an ``__init__`` of its own, and the reduction of those that have none."""
-    return (
-        isinstance(kind.__init__, FunctionType)
-        and kind.__reduce__ is BaseException.__reduce__
-        and kind.__reduce_ex__ is object.__reduce_ex__
-    )
-
-
-def _context_variable(variable: contextvars.ContextVar[Any]) -> tuple[Any, ...]:
-    default = _value_of(lambda: contextvars.Context().run(variable.get))
-    value = _value_of(variable.get) if variable in contextvars.copy_context() else ()
-    return rebuilding.make_context_variable, (variable.name, default, value)
-
-
-def _value_of(get: Callable[[], Any]) -> tuple[Any, ...]:
-    try:
-        return (get(),)
-    except LookupError:
-        return ()
-
-
-def _view(kind: type, name: str) -> Callable[[Any], tuple[Any, ...]]:
-    """Reduce a view of a dictionary that travels too."""
-    return lambda view: (getattr(kind, name), tuple(gc.get_referents(view.mapping)[:1]))
-
-
 _LruCache = type(functools.lru_cache(maxsize=1)(len))
-_REDUCERS: dict[type, Callable[[Any], tuple[Any, ...]]] = {
-    CodeType: _code,
-    CellType: lambda _: (rebuilding.make_cell, ()),  # filled by the function that uses it
-    MappingProxyType: _proxy,
-    type(threading.Lock()): lambda _: (threading.Lock, ()),
-    type(threading.RLock()): lambda _: (threading.RLock, ()),
-    threading.local: lambda _: (threading.local, ()),
-    contextvars.ContextVar: _context_variable,
-    **{
-        type(getattr(kind(), name)()): _view(kind, name)
-        for kind in (dict, OrderedDict)
-        for name in ("keys", "values", "items")
-    },
-    weakref.ref: lambda reference: (rebuilding.make_reference, (reference(),)),
-    weakref.WeakKeyDictionary: lambda mapping: (weakref.WeakKeyDictionary, (dict(mapping),)),
-    weakref.WeakValueDictionary: lambda mapping: (weakref.WeakValueDictionary, (dict(mapping),)),
-}
-"""How objects are pickled that are refused elsewhere although a fresh one does: a lock is sent unlocked."""

@@ -25,6 +25,7 @@ PRIVATE = "private"
 """A function has a namespace of its own."""
 
 _main: ModuleType | None = None
+_unset: dict[int, Any] = {}  # objects by their ids
 _incomplete: weakref.WeakSet[FunctionType] = weakref.WeakSet()
 
 
@@ -143,6 +144,25 @@ def set_module(module: ModuleType, state: dict[str, Any]) -> None:
 def make_cached(maxsize: int | None, typed: bool, function: Callable[..., Any]) -> Any:
     """A function with :func:`functools.lru_cache`, which is empty."""
     return functools.lru_cache(maxsize, typed)(function)
+
+
+def make_global(name: str, kind: type, make: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """What stands in ``__main__`` under a name, and is pickled by it; made there if it is missing."""
+    found = classes.named("__main__", name)
+    if type(found) is kind:
+        return found
+    made = make(*arguments)
+    if kind.__module__ == "__main__":
+        _unset[id(made)] = made
+    if _main is not None:
+        vars(_main).setdefault(name, made)
+    return made
+
+
+def set_global(made: Any, state: dict[str, Any]) -> None:
+    """Give such an object its attributes, unless it has them."""
+    if _unset.pop(id(made), None) is not None and state:
+        vars(made).update(state)
 
 
 def make_context_variable(name: str, default: tuple[Any, ...], value: tuple[Any, ...]) -> ContextVar[Any]:

@@ -31,7 +31,10 @@ def registrations(package: str) -> Iterator[tuple[str, str]]:
 
 def _homes(value: Any, owner: str) -> Iterator[str]:
     """Names of the modules that a value comes from, or that what it collects comes from."""
-    yield from _home(value)
+    if not (
+        type(value) is ModuleType and value.__name__.startswith(f"{owner}.")
+    ):  # a package has its modules
+        yield from _home(value)
     for collection in (value, *_collections_in(value, owner)):
         if isinstance(collection, _COLLECTIONS) and len(collection) <= _LARGEST:
             items: Any = collection.values() if isinstance(collection, _MAPPINGS) else collection

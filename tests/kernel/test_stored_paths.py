@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import pickle
 import sys
 
 import cloudpickle
 import pytest
 
+from remotebatch_kernel import rebuilding
 from remotebatch_kernel.system.sigterm import Terminated
 
 REBUILT = (
@@ -40,3 +42,26 @@ def test_the_exception_of_sigterm_names_no_path_of_the_kernel() -> None:
     assert b"remotebatch" not in data
     error = pickle.loads(data)
     assert (type(error), error.code) == (SystemExit, 143)
+
+
+def test_what_pickles_name_keeps_its_parameters() -> None:
+    parameters = {
+        name: list(inspect.signature(function).parameters)
+        for name, function in vars(rebuilding).items()
+        if name.startswith(("make_", "set_"))
+    }
+    assert parameters == {
+        "make_cell": [],
+        "make_function": ["code", "home", "name", "place", "private", "cells"],
+        "set_function": ["function", "state"],
+        "make_class": ["identity", "home", "metaclass", "bases", "namespace", "members"],
+        "set_class": ["cls", "state"],
+        "make_module": ["name"],
+        "set_module": ["module", "state"],
+        "make_cached": ["maxsize", "typed", "function"],
+        "make_global": ["name", "kind", "make", "arguments"],
+        "set_global": ["made", "state"],
+        "make_context_variable": ["name", "default", "value"],
+        "make_exception": ["cls", "args"],
+        "make_reference": ["target"],
+    }
