@@ -14,8 +14,8 @@ import cloudpickle
 
 from remotebatch.errors import CannotSend
 from remotebatch.packing.code import CodePackage, collect, script
-from remotebatch.packing.ownership import locate
 from remotebatch.packing.pickler import Needs, Pickler
+from remotebatch.packing.preloading import installed
 from remotebatch.packing.refusals import explain_function
 from remotebatch_kernel.formats import envelope
 
@@ -29,7 +29,7 @@ class FunctionObject:
     digest: str
     """SHA-256 of the data, in hex."""
     preload: list[str]
-    """Installed modules, outside the standard library, that unpickling it imports."""
+    """Installed modules that unpickling it imports, other than those of the standard library."""
     code: CodePackage | None
     """The user's own modules that it needs."""
 
@@ -82,17 +82,7 @@ class PackedFunction:
             self._payload,
         )
         digest = hashlib.sha256(data).hexdigest()
-        return FunctionObject(self.name, data, digest, sorted(self._installed()), code)
-
-    def _installed(self) -> set[str]:
-        return {
-            name
-            for name in self.needs.modules
-            if name in sys.modules
-            and (package := name.partition(".")[0]) not in sys.stdlib_module_names
-            and package not in _NOT_PRELOADED
-            and not locate(package)
-        }
+        return FunctionObject(self.name, data, digest, sorted(installed(self.needs.modules)), code)
 
 
 def _name_of(function: Callable[..., Any]) -> str:
@@ -100,6 +90,3 @@ def _name_of(function: Callable[..., Any]) -> str:
         function = function.func
     name: str = getattr(function, "__qualname__", None) or type(function).__qualname__
     return name.rpartition("<locals>.")[2]
-
-
-_NOT_PRELOADED = frozenset({"__main__", "cloudpickle", "remotebatch_kernel", ""})

@@ -40,12 +40,10 @@ def enter(tree: str, description: Description | None, main: Main) -> None:
     :param tree: where the code package was laid.
     """
     if description is not None:
-        roots = [os.path.join(tree, str(number)) for number in range(len(description.roots))]
-        front = [path for path, root in zip(roots, description.roots) if root.front]
-        if not set(roots) <= set(sys.path):
-            sys.path[:0] = front
-            sys.path += [path for path in roots if path not in front]
-            _origins[:] = [(path, root.origin) for path, root in zip(roots, description.roots)]
+        _origins[:] = [
+            (os.path.join(tree, str(number)), root.origin) for number, root in enumerate(description.roots)
+        ]
+        sys.path[:] = _with_roots(sys.path, description)
     sys.argv = [main.argv]
     module = ModuleType("__main__")
     vars(module)["__builtins__"] = builtins
@@ -56,6 +54,16 @@ def enter(tree: str, description: Description | None, main: Main) -> None:
         module.__package__ = main.module.rpartition(".")[0]
     sys.modules["__main__"] = module
     rebuilding.rebuild_in(module)
+
+
+def _with_roots(path: list[str], description: Description) -> list[str]:
+    """A module search path with the directories of the tree, each in the place of the one it was made of."""
+    places = {origin: directory for directory, origin in _origins}
+    replaced = [places.get(entry, entry) for entry in path]
+    new = [(directory, root.front) for (directory, _), root in zip(_origins, description.roots)]
+    front = [directory for directory, is_front in new if is_front and directory not in replaced]
+    end = [directory for directory, is_front in new if not is_front and directory not in replaced]
+    return [*front, *replaced, *end]
 
 
 def at_client(text: str) -> str:
