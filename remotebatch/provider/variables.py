@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from remotebatch.provider.records import JobRecord
 
+JOB_ID_VARIABLE = "REMOTEBATCH_JOB_ID"
+"""Variable that is set in every task, and nowhere else."""
 THREAD_COUNT_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -32,6 +34,6 @@ def job_variables(job: JobRecord) -> dict[str, str]:
 def task_variables(job: JobRecord, index: int) -> dict[str, str]:
     """Environment variables that a provider sets for one task."""
     return {
-        "REMOTEBATCH_JOB_ID": job.id,
+        JOB_ID_VARIABLE: job.id,
         "REMOTEBATCH_TASK_INDEX": str(index),
     }

@@ -53,7 +53,8 @@ def load(path: str, code: str) -> Function:
     user_code.enter(code, description, user_code.Main(*header["main"]))
     _install_source(header["source_lines"])
     try:
-        content = pickle.loads(payload)
+        with user_code.being_imported():
+            content = pickle.loads(payload)
     except ModuleNotFoundError as error:
         raise module_missing(header["name"], error) from error
     except Exception as error:  # unpickling runs whatever the user's classes define

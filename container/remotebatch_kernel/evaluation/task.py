@@ -11,7 +11,7 @@ import traceback
 import warnings
 from typing import Any, NamedTuple
 
-from remotebatch_kernel.evaluation import function, result
+from remotebatch_kernel.evaluation import function, result, user_code
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.formats import envelope, exit_codes, inputs
 from remotebatch_kernel.system import fork_handlers, sigterm
@@ -119,7 +119,8 @@ class _Evaluation:
 
     def _elements(self, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
         try:
-            return inputs.read_span(self.call.inputs, self.call.first, self.call.length)
+            with user_code.being_imported():
+                return inputs.read_span(self.call.inputs, self.call.first, self.call.length)
         except ModuleNotFoundError as error:
             raise function.module_missing(f"an argument of {name}", error) from error
         except MemoryError:

@@ -11,6 +11,8 @@ import builtins
 import importlib.machinery
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -29,6 +31,7 @@ class Main(NamedTuple):
     """``sys.argv[0]`` for the task."""
 
 
+_importing = False
 _origins: list[tuple[str, str]] = []  # (directory on this node, the client's own directory)
 
 
@@ -64,6 +67,22 @@ def _with_roots(path: list[str], description: Description) -> list[str]:
     front = [directory for directory, is_front in new if is_front and directory not in replaced]
     end = [directory for directory, is_front in new if not is_front and directory not in replaced]
     return [*front, *replaced, *end]
+
+
+@contextmanager
+def being_imported() -> Iterator[None]:
+    """While this process imports the user's modules, before any of their functions is called."""
+    global _importing
+    _importing = True
+    try:
+        yield
+    finally:
+        _importing = False
+
+
+def is_being_imported() -> bool:
+    """Whether this process, a task, imports the user's modules."""
+    return _importing
 
 
 def at_client(text: str) -> str:
