@@ -15,7 +15,7 @@ import cloudpickle
 from remotebatch.errors import CannotSend
 from remotebatch.packing.code import CodePackage, collect, script
 from remotebatch.packing.pickler import Needs, Pickler
-from remotebatch.packing.preloading import installed
+from remotebatch.packing.preloading import used_modules
 from remotebatch.packing.refusals import explain_function
 from remotebatch_kernel.formats import envelope
 
@@ -69,6 +69,7 @@ class PackedFunction:
                 raise CannotSend(f"the code of function {self.name!r} cannot be read: {error}") from error
         if file is not None and code is not None and self.needs.main:
             main = main._replace(file=code.path_of(file))
+        used = used_modules(self.needs.modules)
         data = envelope.pack(
             {
                 "kind": "function",
@@ -78,11 +79,12 @@ class PackedFunction:
                 "main": main,
                 "code": code.description if code else None,
                 "source_lines": self.needs.source_lines,
+                "standard_modules": used.standard,
             },
             self._payload,
         )
         digest = hashlib.sha256(data).hexdigest()
-        return FunctionObject(self.name, data, digest, sorted(installed(self.needs.modules)), code)
+        return FunctionObject(self.name, data, digest, used.installed, code)
 
 
 def _name_of(function: Callable[..., Any]) -> str:

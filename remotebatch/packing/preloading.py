@@ -5,21 +5,30 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from remotebatch.packing.ownership import locate
 
 _NOT_PRELOADED = frozenset({"__main__", "cloudpickle", "remotebatch_kernel"})
 
 
-def installed(names: Iterable[str]) -> set[str]:
-    """Installed modules among some, and those that the user's own modules among them use.
+class Used(NamedTuple):
+    """Modules that are not the user's own."""
+
+    installed: list[str]
+    standard: list[str]
+    """Of the standard library."""
+
+
+def used_modules(names: Iterable[str]) -> Used:
+    """Modules among some that are not the user's own, and those that the user's own among them use.
 
     Only modules that are loaded here are followed: what they have imported lies in their namespaces.
 
     :param names: modules that a task imports.
     """
-    found: set[str] = set()
+    installed: set[str] = set()
+    standard: set[str] = set()
     own: dict[str, bool] = {}
     seen: set[str] = set()
     waiting = list(names)
@@ -27,16 +36,18 @@ def installed(names: Iterable[str]) -> set[str]:
         name = waiting.pop()
         package = name.partition(".")[0]
         module = sys.modules.get(name)
-        if name in seen or module is None or package in _NOT_PRELOADED or package in sys.stdlib_module_names:
+        if name in seen or module is None or package in _NOT_PRELOADED:
             continue
         seen.add(name)
         if package not in own:
             own[package] = bool(locate(package))
         if own[package]:
             waiting += _homes(module)
+        elif package in sys.stdlib_module_names:
+            standard.add(name)
         else:
-            found.add(name)
-    return found
+            installed.add(name)
+    return Used(sorted(installed), sorted(standard))
 
 
 def _homes(module: ModuleType) -> Iterator[str]:

@@ -31,6 +31,16 @@ def load_ahead(path: str, code: str) -> None:
     _loaded[path] = load(path, code)
 
 
+def standard_modules(path: str) -> list[str]:
+    """Modules of the standard library that a packed function, or the user's modules that it needs, use.
+
+    :raises KernelFailure: InputUnavailable.
+    """
+    header, _ = _open(path)
+    names: list[str] = header["standard_modules"]
+    return names
+
+
 def load(path: str, code: str) -> Function:
     """Read and unpickle a packed function.
 
@@ -40,14 +50,7 @@ def load(path: str, code: str) -> Function:
     """
     if path in _loaded:
         return _loaded[path]
-    try:
-        header, payload = envelope.unpack(_read(path))
-    except (OSError, envelope.CorruptEnvelope) as error:
-        raise KernelFailure(
-            "InputUnavailable",
-            exit_codes.FUNCTION_UNREADABLE,
-            f"the packed function cannot be read: {error}",
-        ) from error
+    header, payload = _open(path)
     check_version(header)
     description = header["code"] and Description.from_plain(header["code"])
     user_code.enter(code, description, user_code.Main(*header["main"]))
@@ -64,6 +67,17 @@ def load(path: str, code: str) -> Function:
             f"function {header['name']} cannot be unpickled: {type(error).__name__}: {error}",
         ) from error
     return Function(header["name"], content["function"], content["initializer"])
+
+
+def _open(path: str) -> tuple[dict[str, Any], memoryview]:
+    try:
+        return envelope.unpack(_read(path))
+    except (OSError, envelope.CorruptEnvelope) as error:
+        raise KernelFailure(
+            "InputUnavailable",
+            exit_codes.FUNCTION_UNREADABLE,
+            f"the packed function cannot be read: {error}",
+        ) from error
 
 
 def _read(path: str) -> bytes:

@@ -47,11 +47,7 @@ def serve(descriptor: int, scratch: str, function_path: str, code: str, modules:
     os.environ.pop("LD_BIND_NOW", None)  # meant for this process alone
     again = [sys.executable, sys.argv[0], "serve", str(descriptor), scratch, "", ""]
     inherited = _descriptors()
-    for name in modules:
-        try:
-            importlib.import_module(name)
-        except Exception as error:  # the task meets it again and reports it where a user sees it
-            print(f"fork server: cannot import {name}: {error!r}", file=sys.stderr)
+    _import(modules)
     _close_archives()
     if _holds_more_than_memory(inherited) and (modules or function_path):
         _begin_again(descriptor, again, "holds threads or files")
@@ -66,8 +62,20 @@ def serve(descriptor: int, scratch: str, function_path: str, code: str, modules:
     return 0
 
 
+def _import(names: list[str]) -> None:
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # the task meets it again and reports it where a user sees it
+            print(f"fork server: cannot import {name}: {error!r}", file=sys.stderr)
+
+
 def _load_ahead(path: str, code: str) -> str | None:
     """Load a function; return why it must not be kept, if so."""
+    try:
+        _import(function.standard_modules(path))
+    except KernelFailure as failure:
+        return failure.message
     readable = [directory for directory in (code, os.path.dirname(path)) if directory]
     with Watch((*readable, sys.prefix, sys.base_prefix)) as watch:
         try:

@@ -18,7 +18,7 @@ from typing import Any
 
 _IMPORT_SYSTEM = ("<frozen importlib", "<frozen zipimport>")
 _MODULES = frozenset(
-    {"_posixsubprocess", "_random", "_signal", "_socket", "atexit", "resource", "select", "time"}
+    {"_posixsubprocess", "_signal", "_socket", "atexit", "random", "resource", "select", "time"}
 )
 """Builtin modules any call of which is noticed."""
 _OF_THE_SYSTEM = (
