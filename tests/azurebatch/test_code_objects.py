@@ -81,6 +81,20 @@ def test_only_what_has_changed_is_sent(many: SubmissionEnvironment, modules: Mod
     assert (one.result(TIMEOUT), two.result(TIMEOUT)) == (2, 101)
 
 
+def test_what_was_stored_some_time_ago_is_looked_for_and_not_sent(
+    many: SubmissionEnvironment, modules: Modules
+) -> None:
+    modules.write("stored_before", "def f(): return 1\n")
+    before = modules.load("stored_before")
+    many.submit(before.f)
+    store: Any = many._client.provider._store  # type: ignore[attr-defined]
+    store._known = dict.fromkeys(store._known, 0.001)
+    with counted() as later:
+        job = many.submit(before.f)
+    assert (later.count("HEAD", CODE), later.count("PUT", "/remotebatch-objects/")) == (1, 0)
+    assert job.result(TIMEOUT) == 1
+
+
 def test_a_project_of_many_modules(many: SubmissionEnvironment, modules: Modules) -> None:
     names = [f"one_of_many_{number}" for number in range(60)]
     for number, name in enumerate(names):

@@ -176,6 +176,13 @@ def test_a_task_that_cannot_be_is_refused(client: BatchClient, waiting: str) -> 
             ),
         ),
         new_task("t", resource_files=[models.ResourceFile(http_url="http://x/y", file_path="../up")]),
+        new_task(
+            "t",
+            resource_files=[
+                models.ResourceFile(http_url="http://x/y", file_path=f"{number:0100}")
+                for number in range(300)
+            ],
+        ),
         new_task("t", constraints=models.BatchTaskConstraints(max_task_retry_count=-2)),
     ]
     for task in bad:

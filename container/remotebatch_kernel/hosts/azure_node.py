@@ -20,7 +20,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from remotebatch_kernel.evaluation import function
@@ -123,7 +123,8 @@ def _alone(directory: str) -> Iterator[None]:
     """Keep other tasks on the node out; the system lets them in if this one is killed."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(OSError):  # a file system without locks: then each lays a tree, and the first one stays
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
