@@ -113,7 +113,8 @@ def _lay_code(shared: str, packed: str) -> str:
         raise KernelFailure(
             "SetupFailed",
             exit_codes.SETUP_FAILED,
-            f"the function's own modules cannot be laid out on this node: {type(error).__name__}: {error}",
+            f"the function's own modules cannot be laid out on this node: {type(error).__name__}: {error}; "
+            "if its disk is full, choose nodes with a larger one, else retry()",
         ) from error
     return tree
 
@@ -135,8 +136,12 @@ def _roots(directory: str, description: Description) -> Iterator[Iterable[str | 
     import zipfile
 
     named = {digest for root in description.roots for digest in root.archives}
-    bundles = [os.path.join(directory, name) for name in os.listdir(directory) if name not in named]
-    bundle_of = {member: path for path in bundles for member in zipfile.ZipFile(path).namelist()}
+    bundle_of = {}
+    for name in os.listdir(directory):
+        if name not in named and name.isalnum():  # a download that was cut has a name with a dot
+            path = os.path.join(directory, name)
+            with zipfile.ZipFile(path) as bundle:
+                bundle_of.update(dict.fromkeys(bundle.namelist(), path))
 
     def found(digest: str) -> str | IO[bytes]:
         if digest not in bundle_of:
