@@ -58,11 +58,14 @@ class Pickler(pickling.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """Decide how an object is pickled."""
+        reduced = super().reducer_override(obj)
         if isinstance(obj, ModuleType):
             self.needs.module(obj.__name__)
         elif isinstance(obj, (type, FunctionType, BuiltinFunctionType)):
-            self.needs.module(getattr(obj, "__module__", None))
-        return super().reducer_override(obj)
+            home = getattr(obj, "__module__", None)
+            if reduced is NotImplemented or isinstance(reduced, str) or home == "__main__":
+                self.needs.module(home)  # it is looked up there
+        return reduced
 
     def code_travels(self, function: FunctionType, imported: bool) -> None:
         """Note that a function's code travels by value."""

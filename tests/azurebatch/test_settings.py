@@ -179,7 +179,7 @@ def plan_of(environment: SubmissionEnvironment, gpu_count: int = 0, **settings: 
         record: JobRecord = provider._submitter._record(submission, chosen)
     signer = provider._submitter._signer
     access = Access(provider.connection.storage, signer, 3600.0, chosen.storage_identity)
-    return JobPlan(record, access, program="0" * 64, inline_inputs=None, registry_password=None)
+    return JobPlan(record, access, program="0" * 64, code=[], inline_inputs=None, registry_password=None)
 
 
 def test_a_command_that_is_too_long_is_refused(processes: SubmissionEnvironment) -> None:

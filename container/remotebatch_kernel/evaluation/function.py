@@ -80,6 +80,17 @@ def _open(path: str) -> tuple[dict[str, Any], memoryview]:
         ) from error
 
 
+def description_in(path: str) -> Description | None:
+    """The code package that a packed function needs, from its header; nothing is unpickled.
+
+    :returns: None if it needs none.
+    :raises OSError: if the function cannot be read.
+    :raises envelope.CorruptEnvelope: if it is cut, or none.
+    """
+    plain = envelope.parse_header(_read(path))["code"]
+    return Description.from_plain(plain) if plain else None
+
+
 def _read(path: str) -> bytes:
     """Read a file, or, as Python's own imports would, a member of an archive: ``program.pyz/function``."""
     try:

@@ -67,6 +67,17 @@ def run_call(call: Call) -> int:
     return code
 
 
+def fail_call(call: Call, failure: KernelFailure) -> int:
+    """Store why a call cannot be evaluated on this machine.
+
+    :returns: the exit code.
+    """
+    print(f"remotebatch: {failure.message}", file=sys.stderr)
+    code = _Evaluation(call).store_failure(failure.failure_type, failure.message, failure.exit_code)
+    flush_streams()
+    return code
+
+
 class _Evaluation:
     def __init__(self, call: Call) -> None:
         self.call = call

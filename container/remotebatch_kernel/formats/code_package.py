@@ -90,7 +90,8 @@ def lay(tree: str, roots: Iterable[Iterable[str | IO[bytes]]]) -> None:
         for number, archives in enumerate(roots):
             for archive in archives:
                 _extract(archive, os.path.join(temporary, str(number)))
-        os.chmod(temporary, 0o755)  # noqa: S103 - containers run as other users
+        for directory, _, _ in os.walk(temporary):
+            os.chmod(directory, 0o755)  # noqa: S103 - containers run as other users
         os.rename(temporary, tree)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)

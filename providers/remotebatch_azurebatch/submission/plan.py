@@ -50,6 +50,7 @@ class JobPlan:
         access: Access,
         *,
         program: str | None,
+        code: Sequence[str],
         inline_inputs: str | None,
         registry_password: str | None,
         commands: Mapping[int, Sequence[str]] | None = None,
@@ -58,6 +59,7 @@ class JobPlan:
 
         :param record: the job, its environment variables included.
         :param program: digest of the program; None for commands.
+        :param code: digests of the objects of the function's code package.
         :param inline_inputs: the inputs object as a ``data:`` URL, where it does not lie in a blob.
         :param commands: index → argument list, where the tasks are commands.
         """
@@ -65,6 +67,7 @@ class JobPlan:
         self._settings = settings_of(record)
         self._access = access
         self._program = program
+        self._code = code
         self._inputs = inline_inputs
         self._container_settings = self._run_in(registry_password)
         files = _COPY_FILES if record.input_files else ""
@@ -169,6 +172,9 @@ class JobPlan:
         if self._program is not None:
             blob = layout.program_object(self._program)
             resources.append(self._access.resource_file(layout.OBJECTS, blob, node.PROGRAM))
+            for digest in self._code:
+                blob, path = layout.code_object(digest), f"{node.CODE}/{digest}"
+                resources.append(self._access.resource_file(layout.OBJECTS, blob, path))
             if self._inputs is None and record.element_count:
                 container = layout.container(record)
                 resources.append(self._access.resource_file(container, layout.INPUTS, node.INPUTS))
@@ -206,6 +212,7 @@ class JobPlan:
         objects = [layout.file_object(digest) for digest in self.record.input_files.values()]
         if self._program is not None:
             objects.append(layout.program_object(self._program))
+        objects += map(layout.code_object, self._code)
         return metadata.items(self.record, part, objects)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -68,19 +66,21 @@ class FailureContract(Contract):
     ) -> None:
         class Holder(Exception):
             def __init__(self) -> None:
-                super().__init__("holds a lock")
-                self.lock = threading.Lock()
+                super().__init__("holds a generator")
+                self.held = (number for number in range(3))
 
         def fail() -> None:
             raise Holder
 
-        with pytest.raises(RemoteException, match="holds a lock") as caught:
+        with pytest.raises(RemoteException, match="holds a generator") as caught:
             environment.submit(fail).result(TIMEOUT)
         assert caught.value.type_name.endswith("Holder")
         assert "raise Holder" in caught.value.remote_traceback
 
     def test_exit_code_passes_through(self, environment: SubmissionEnvironment) -> None:
         def leave(code: int) -> None:
+            import sys
+
             sys.exit(code)
 
         job = environment.submit(leave, 42).wait(TIMEOUT)
@@ -105,13 +105,11 @@ class FailureContract(Contract):
 
     def test_result_that_cannot_be_pickled(self, environment: SubmissionEnvironment) -> None:
         def make() -> Any:
-            import threading
-
-            return threading.Lock()
+            return (number for number in range(3))
 
         job = environment.submit(make).wait(TIMEOUT)
         assert job.failure_type is FailureType.RESULT_UNAVAILABLE
-        assert "lock" in str(job.status_reason)
+        assert "generator" in str(job.status_reason)
         with pytest.raises(JobFailed, match="cannot be pickled"):
             job.result()
 
@@ -129,10 +127,10 @@ class FailureContract(Contract):
     ) -> None:
         before = len(environment.jobs())
 
-        def use(first: int, lock: Any) -> None: ...
+        def use(first: int, numbers: Any) -> None: ...
 
-        with pytest.raises(CannotSend, match=r"argument 'lock': _thread\.lock cannot be sent"):
-            environment.submit(use, 1, threading.Lock())
+        with pytest.raises(CannotSend, match=r"argument 'numbers': generator cannot be sent"):
+            environment.submit(use, 1, (number for number in range(3)))
         assert len(environment.jobs()) == before
 
     def test_time_constraint_ends_it(self, environment: SubmissionEnvironment) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +64,7 @@ class SingleContract(Contract):
     def test_keeps_both_streams(self, environment: SubmissionEnvironment) -> None:
         def speak() -> None:
             import os
+            import sys
 
             print("to stdout: ümlaut")
             print("to stderr", file=sys.stderr)
