@@ -85,7 +85,7 @@ class PackedFunction:
         return FunctionObject(self.name, data, digest, sorted(self._installed()), code)
 
     def _installed(self) -> set[str]:
-        return {
+        return self.needs.preload | {
             name
             for name in self.needs.modules
             if name in sys.modules

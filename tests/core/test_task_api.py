@@ -12,7 +12,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-import numpy
+import numpy as np
 import pytest
 
 import remotebatch
@@ -110,8 +110,7 @@ def test_a_command_knows_it_too(env: SubmissionEnvironment) -> None:
 def expected(seed: int, count: int) -> list[float]:
     """The first numbers of each element, as numpy itself has them."""
     return [
-        float(numpy.random.default_rng(child).random())
-        for child in numpy.random.SeedSequence(seed).spawn(count)
+        float(np.random.default_rng(child).random()) for child in np.random.SeedSequence(seed).spawn(count)
     ]
 
 
@@ -215,5 +214,5 @@ def test_seeds_are_small_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("seed", [-1, 2**63, 1.5, True, "1"])
 def test_what_is_no_seed_is_refused(env: SubmissionEnvironment, seed: Any) -> None:
-    with pytest.raises(InvalidSetting, match="seed=.*: expected an integer from 0 to 9223372036854775807"):
+    with pytest.raises(InvalidSetting, match=r"seed=.*: expected an integer from 0 to 9223372036854775807"):
         env.options(seed=seed)
