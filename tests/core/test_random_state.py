@@ -8,7 +8,6 @@ import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import pytest
 import remotebatch
 from remotebatch import RandomStateWarning, SubmissionEnvironment, task
 from remotebatch.packing.call import pack_call
+from remotebatch.packing.inputs import Element
 
 HELPER = """
 import random
@@ -100,7 +100,7 @@ def script(helper: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def warned(function: Callable[..., Any], *iterables: Any, **options: Any) -> str:
     """What is warned of when an array is packed."""
-    elements = [(args, {}) for args in zip(*iterables or [range(3)])]
+    elements: list[Element] = [(args, {}) for args in zip(*iterables or [range(3)])]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         pack_call(function, elements, **options).inputs.close()
@@ -168,9 +168,14 @@ def test_what_objects_and_their_classes_hold(script: Any, helper: Any) -> None:
 
 
 def test_slots_are_looked_at(script: Any) -> None:
-    slotted = dataclass(slots=True)(type("Slotted", (), {"__annotations__": {"rng": Any}}))
-    script.slotted = slotted(random.Random())
-    exec("def draw_slotted(x): return slotted.rng.random()", vars(script))
+    definitions = """
+class Slotted:
+    __slots__ = ("rng", "unset")
+slotted = Slotted()
+slotted.rng = random.Random()
+def draw_slotted(x): return slotted.rng.random()
+"""
+    exec(definitions, vars(script))
     assert "the global 'slotted.rng' (random.Random)" in warned(script.draw_slotted)
 
 

@@ -139,6 +139,7 @@ def test_durations_are_stored_in_seconds_and_files_by_their_digest() -> None:
     inputs.close()
     assert made.input_files == {"a": "digest of it"}
     assert made.settings == msgspec.structs.replace(
-        settings, time_constraint=60.0, patience=120.0, input_files={}
+        settings, time_constraint=60.0, patience=120.0, input_files={}, seed=made.settings.seed
     )
+    assert made.settings.seed is not None
     assert decode_record(encode_record(made), Settings) == made
