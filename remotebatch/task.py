@@ -1,8 +1,7 @@
-"""What a task knows of itself, and its random numbers. All of it works outside of tasks too.
+"""What a task knows of itself, and its random numbers. All of it works outside of tasks too."""
 
-This module needs the standard library alone. Where remotebatch is not installed in the task's Python, the
-kernel serves this very file, so it stays within the syntax of the oldest Python that the kernel runs on.
-"""
+# Where remotebatch is not installed in the task's Python, the kernel serves this very file. So it needs the
+# standard library alone, and stays within the syntax of the oldest Python that the kernel runs on.
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dis
 import functools
+import reprlib
 import sys
 import warnings
 from collections import deque
@@ -295,7 +296,7 @@ def _defaults(function: FunctionType) -> Iterator[tuple[str, Any]]:
 def _items(value: Any) -> Iterator[tuple[str, Any]]:
     if len(value) <= _MOST_ITEMS:
         for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
-            yield f"[{key!r}]" if type(key) in _ATOMS else "[…]", item
+            yield f"[{reprlib.repr(key)}]" if type(key) in _ATOMS else "[…]", item
 
 
 def _attributes(value: Any) -> Iterator[tuple[str, Any]]:

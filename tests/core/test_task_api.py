@@ -199,6 +199,12 @@ def test_processes_that_a_task_starts_do_not_repeat_its_numbers(env: SubmissionE
     assert len(set(numbers)) == len(set(seeds)) == 5
 
 
+def test_a_task_whose_record_has_no_seed_draws_at_random(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REMOTEBATCH_JOB_ID", "a job from before there were seeds")
+    monkeypatch.setenv("REMOTEBATCH_TASK_INDEX", "5")
+    assert (task.index(), task.rng() is task.rng(), task.seed() == task.seed()) == (5, True, True)
+
+
 def test_seeds_are_small_and_differ(monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = []
     monkeypatch.setenv("REMOTEBATCH_SEED", "3")
