@@ -37,7 +37,8 @@ _REMEDIES = {
     "torch": "make torch.Generator().manual_seed(remotebatch.task.seed()) inside the function",
 }
 _SEEDING = frozenset({"seed", "set_state"})
-_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME"})
+_LOADS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_DEREF"})
+_OF_CLOSURES = "LOAD_DEREF"
 _ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD"})
 _WITHOUT_EFFECT = frozenset({"EXTENDED_ARG", "CACHE", "PUSH_NULL", "NOP"})
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, CodeType})
@@ -201,15 +202,20 @@ class _Search:
     def _look_at_function(self, function: FunctionType) -> None:
         code, namespace = function.__code__, function.__globals__
         anew = _is_importable(function)
+        closure = {}
         for name, cell in zip(code.co_freevars, function.__closure__ or ()):
             for content in cell_contents(cell):
+                closure[name] = content
                 self.add(content, _Place("{!r} of the enclosing function", name, anew))
         for name, value in [*_defaults(function), *vars(function).items()]:
             self.add(value, _Place("{}", f"{function.__qualname__}'s {name!r}", anew))
         home = str(namespace.get("__name__"))
         if self._is_own(home):
-            for root, attributes in _chains(code):
-                if root in namespace and _is_imported(home):
+            for load, root, attributes in _chains(code):
+                if load == _OF_CLOSURES:
+                    if type(closure.get(root)) is ModuleType:
+                        self._follow(closure[root], attributes, _Place("{}", root, anew))
+                elif root in namespace and _is_imported(home):
                     self._follow(namespace[root], attributes, _Place("{}", f"{home}.{root}", True))
                 elif root in namespace:
                     self._follow(namespace[root], attributes, _Place("the global {!r}", root, False))
@@ -256,16 +262,19 @@ def _is_librarys(generator: Any) -> bool:
 
 
 @functools.lru_cache(maxsize=4096)
-def _chains(code: CodeType) -> frozenset[tuple[str, tuple[str, ...]]]:
-    """Each global that a code object names, with the attributes that it takes of it: ``np.random.normal``."""
+def _chains(code: CodeType) -> frozenset[tuple[str, str, tuple[str, ...]]]:
+    """Each name that code takes from outside, with the attributes that it takes of it: ``np.random.normal``.
+
+    How it is loaded comes first.
+    """
     found = set()
     for part in codes(code):
         chain: list[str] = []
         for step in dis.get_instructions(part):
             if step.opname in _LOADS or step.opname not in _ATTRIBUTES | _WITHOUT_EFFECT:
                 if chain:
-                    found.add((chain[0], tuple(chain[1:])))
-                chain = [step.argval] if step.opname in _LOADS else []
+                    found.add((chain[0], chain[1], tuple(chain[2:])))
+                chain = [step.opname, step.argval] if step.opname in _LOADS else []
             elif chain and step.opname in _ATTRIBUTES:
                 chain.append(step.argval)
     return frozenset(found)

@@ -197,6 +197,13 @@ def test_numpys_global_generator(helper: Any, script: Any) -> None:
         assert "numpy.random.normal draws from numpy's global generator" in text
         assert text.endswith(TAKE_RNG)
 
+    def draw(_: int) -> float:
+        return float(numpy_here.random.normal())
+
+    import numpy as numpy_here  # noqa: ICN001 - in a closure
+
+    assert "numpy.random.normal draws" in warned(draw)
+
     def seed() -> None:
         np.random.seed(task.seed())
 
