@@ -12,7 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from remotebatch.runtime import vcpu_count
+from remotebatch import task
+from remotebatch.task import vcpu_count
 
 if TYPE_CHECKING:
     from remotebatch.command import Command
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         JobNotFound,
         ProviderError,
         ProviderUnavailable,
+        RandomStateWarning,
         RemoteBatchError,
         RemoteException,
     )
@@ -61,6 +63,7 @@ __all__ = [
     "OutputFile",
     "ProviderError",
     "ProviderUnavailable",
+    "RandomStateWarning",
     "RemoteBatchError",
     "RemoteException",
     "SingleJob",
@@ -72,6 +75,7 @@ __all__ = [
     "map_submit",
     "set_default_environment",
     "submit",
+    "task",
     "vcpu_count",
     "wait",
 ]
@@ -96,6 +100,7 @@ _HOMES = {
     "OutputFile": "remotebatch.provider",
     "ProviderError": "remotebatch.errors",
     "ProviderUnavailable": "remotebatch.errors",
+    "RandomStateWarning": "remotebatch.errors",
     "RemoteBatchError": "remotebatch.errors",
     "RemoteException": "remotebatch.errors",
     "SingleJob": "remotebatch.jobs.task",

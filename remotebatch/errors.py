@@ -29,6 +29,7 @@ __all__ = [
     "JobNotFound",
     "ProviderError",
     "ProviderUnavailable",
+    "RandomStateWarning",
     "RemoteBatchError",
     "RemoteException",
 ]
@@ -86,3 +87,7 @@ class RemoteException(JobFailed):
 
     type_name: str
     remote_traceback: str
+
+
+class RandomStateWarning(UserWarning):
+    """A function of an array has a random generator that gives every child the same numbers."""

@@ -38,6 +38,8 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """GPUs for each task."""
     include_definitions: bool = True
     """Whether the user's own, uninstalled modules travel with the function."""
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] | None = None
+    """What each element's random numbers are made of; None to draw one at submission."""
 
     def __post_init__(self) -> None:
         if isinstance(self.time_constraint, timedelta) and self.time_constraint <= timedelta(0):

@@ -84,7 +84,8 @@ class PackedFunction:
             self._payload,
         )
         digest = hashlib.sha256(data).hexdigest()
-        return FunctionObject(self.name, data, digest, used.installed, code)
+        preload = sorted({*used.installed, *self.needs.preload})
+        return FunctionObject(self.name, data, digest, preload, code)
 
 
 def _name_of(function: Callable[..., Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dis
+import importlib.util
 import linecache
 from collections.abc import Iterator
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
@@ -24,6 +25,8 @@ class Needs:
         """Whether definitions of ``__main__`` are among what they hold."""
         self.source_lines: dict[str, dict[int, str]] = {}
         """File name → line number → text, of all code that travels: for tracebacks."""
+        self.preload: set[str] = set()
+        """Installed modules that are imported only when a function of theirs is called."""
         self._seen: set[CodeType] = set()
 
     def module(self, name: str | None) -> None:
@@ -32,6 +35,11 @@ class Needs:
             self.main = True
         elif name:
             self.modules.add(name)
+
+    def function(self, function: FunctionType) -> None:
+        """Note what a function imports that neither its code nor its module names."""
+        if "rng" in function.__code__.co_names and importlib.util.find_spec("numpy"):
+            self.preload.add("numpy.random")  # for remotebatch.task.rng
 
     def code(self, function: FunctionType) -> None:
         """Note what a function that travels by value needs: its source lines, and what its body imports."""
@@ -65,6 +73,8 @@ class Pickler(pickling.Pickler):
             home = getattr(obj, "__module__", None)
             if reduced is NotImplemented or isinstance(reduced, str) or home == "__main__":
                 self.needs.module(home)  # it is looked up there
+            if isinstance(obj, FunctionType):
+                self.needs.function(obj)
         return reduced
 
     def code_travels(self, function: FunctionType, imported: bool) -> None:

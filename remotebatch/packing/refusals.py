@@ -20,7 +20,7 @@ def explain_argument(
     error: Exception,
 ) -> str:
     """Which argument of a call cannot be pickled, and what in it; the element if there are several."""
-    for name, value in _named_arguments(function, args, kwargs):
+    for name, value in named_arguments(function, args, kwargs):
         culprit = _culprit(value)
         if culprit:
             return f"argument {name!r}{_of_element(position)}: {culprit}"
@@ -31,12 +31,13 @@ def _of_element(position: int) -> str:
     return f" of element {position}" if position else ""
 
 
-def _named_arguments(
+def named_arguments(
     function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Iterator[tuple[str, Any]]:
+    """The arguments of a call by the names of the function's parameters, or else by their positions."""
     try:
         names = list(inspect.signature(function).parameters)
-    except (TypeError, ValueError):  # a builtin without a signature
+    except Exception:  # a builtin without a signature, or annotations that cannot be evaluated
         names = []
     for position, value in enumerate(args):
         yield (names[position] if position < len(names) else str(position)), value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -18,6 +19,9 @@ from remotebatch.packing.kernel_archive import kernel_digest
 from remotebatch.provider.records import JobRecord
 from remotebatch.provider.submission import Submission
 from remotebatch.settings import JobSettings
+
+_DRAWN_BITS = 53
+"""Of a seed: as many as every reader of JSON keeps."""
 
 
 def record_of(
@@ -62,8 +66,10 @@ def user_at_host() -> str:
 
 
 def _plain(settings: JobSettings) -> JobSettings:
-    """The settings as they are stored: no input files, durations in seconds, paths as text."""
+    """The settings as they are stored: no input files, durations in seconds, paths as text, a seed."""
     changes: dict[str, Any] = {"input_files": {}}
+    if settings.seed is None:
+        changes["seed"] = secrets.randbits(_DRAWN_BITS)
     for name in settings.__struct_fields__:
         value = getattr(settings, name)
         if isinstance(value, timedelta):

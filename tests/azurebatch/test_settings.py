@@ -64,7 +64,7 @@ def test_gpus_and_run_options_go_to_the_container(processes: SubmissionEnvironme
     options = task_of(processes, job.provider_job_id)["containerSettings"]["containerRunOptions"]
     assert options == "--shm-size 64m"
     plan = plan_of(processes, gpu_count=2, container_run_options="--shm-size 64m")
-    assert plan.task(0)["containerSettings"]["containerRunOptions"] == "--shm-size 64m --gpus 2"
+    assert plan.task(0, 0)["containerSettings"]["containerRunOptions"] == "--shm-size 64m --gpus 2"
 
 
 def test_a_lifetime_that_nobody_signs_for_is_refused() -> None:
@@ -77,7 +77,7 @@ def test_a_lifetime_that_nobody_signs_for_is_refused() -> None:
 
 def test_a_managed_identity_takes_the_place_of_signatures(processes: SubmissionEnvironment) -> None:
     plan = plan_of(processes, storage_identity=IDENTITY, registry={"server": "r.io", "identity": IDENTITY})
-    job, task = plan.job(part_of(1, {0: 0}), "pool"), plan.task(0)
+    job, task = plan.job(part_of(1, {0: 0}), "pool"), plan.task(0, 0)
     said = json.dumps([job, task])
     assert "sig=" not in said
     assert "constraints" not in job  # what does not expire need not end

@@ -10,10 +10,12 @@ import sys
 import time
 import warnings
 from contextlib import closing
+from pathlib import Path
 
 import docker
 import pytest
 
+import remotebatch
 from remotebatch import Command, FailureType, JobStatus, ProviderError, SubmissionEnvironment
 from tests.support.local import agent_pid
 
@@ -139,3 +141,31 @@ def test_network_is_a_setting_for_containers(env: SubmissionEnvironment, matchin
     assert job.result(60) == ["lo"]
     with pytest.raises(ProviderError, match="network is a setting for containers"):
         env.options(network="none").submit(int)
+
+
+def test_own_modules_may_import_remotebatch_where_it_is_not_installed(
+    env: SubmissionEnvironment, matching_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_report.py").write_text(
+        "import remotebatch\n"
+        "from remotebatch import Job, SubmissionEnvironment, task\n"
+        "def report(submits):\n"
+        "    if submits:\n"
+        "        SubmissionEnvironment('Local').submit(print)\n"
+        "    return remotebatch.__file__, task.index(), task.seed(), remotebatch.vcpu_count()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import own_report  # type: ignore[import-not-found]
+
+    here, there = (
+        options.map_submit(own_report.report, [False] * 2)
+        for options in (env.options(seed=2), env.options(seed=2, container_image=matching_image))
+    )
+    files, *known = zip(*there.results(60))
+    assert all("/absent/remotebatch/__init__.py" in file for file in files)
+    files, *expected = zip(*here.results(60))
+    assert set(files) == {remotebatch.__file__}
+    assert known == expected
+    refused = env.options(container_image=matching_image).submit(own_report.report, True)
+    with pytest.raises(ProviderError, match=r"^remotebatch.SubmissionEnvironment was called in a task, but"):
+        refused.result(60)

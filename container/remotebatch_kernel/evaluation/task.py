@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import reprlib
 import resource
 import sys
@@ -18,6 +19,8 @@ from remotebatch_kernel.system import fork_handlers, sigterm
 from remotebatch_kernel.system.sigterm import Terminated
 
 JOB_OUTPUT = "JobOutput"
+ELEMENT_VARIABLES = ("REMOTEBATCH_PROCESS", "REMOTEBATCH_ELEMENT_INDEX")
+"""Environment variables with the id of the task's process, and the index of the element that it evaluates."""
 _MOST_WARNINGS = 100
 _LONGEST_MESSAGE = 10_000
 """Characters of a message in a result's header, which is read alone to learn why a task failed."""
@@ -88,6 +91,8 @@ class _Evaluation:
         self._cpu = time.process_time() + _children_seconds()
 
     def run(self) -> int:
+        os.environ[ELEMENT_VARIABLES[0]] = str(os.getpid())
+        os.environ[ELEMENT_VARIABLES[1]] = str(self.call.first)
         called = function.load(self.call.function, self.call.code)
         elements = self._elements(called.name)
         self.input_string = _input_string(called.name, elements)
@@ -112,7 +117,8 @@ class _Evaluation:
         try:
             if called.initializer is not None:
                 called.initializer()
-            for args, kwargs in elements:
+            for position, (args, kwargs) in enumerate(elements, self.call.first):
+                os.environ[ELEMENT_VARIABLES[1]] = str(position)
                 outcomes.append(_evaluate(called.call, args, kwargs))
         except Terminated:
             raise

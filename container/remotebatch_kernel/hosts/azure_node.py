@@ -37,6 +37,8 @@ FILES = "files"
 CODE = "code"
 TREE = "tree"
 RESULT = ".remotebatch-result"
+ATTEMPTS = ".remotebatch-attempts"
+"""A file of as many bytes as the task was started here: Azure keeps its directory when it retries it."""
 
 
 def run() -> int:
@@ -62,6 +64,8 @@ def _set_up() -> Call:
     os.chdir(os.environ["AZ_BATCH_TASK_WORKING_DIR"])
     _forget_earlier_attempt()
     os.mkdir(JOB_OUTPUT)
+    os.environ["REMOTEBATCH_OUTPUT_DIRECTORY"] = os.path.abspath(JOB_OUTPUT)
+    _count_attempt()
     place_files(os.getcwd(), dict(_files(os.path.join(shared, FILES))))
     return _call(shared, os.path.abspath(RESULT))
 
@@ -76,6 +80,13 @@ def _forget_earlier_attempt() -> None:
         shutil.rmtree(JOB_OUTPUT)
 
 
+def _count_attempt() -> None:
+    with open(ATTEMPTS, "ab") as file:
+        file.write(b".")
+        first = int(os.environ.get("REMOTEBATCH_ATTEMPT") or 1)
+        os.environ["REMOTEBATCH_ATTEMPT"] = str(first + file.tell() - 1)
+
+
 def _call(shared: str, result: str) -> Call:
     call = json.loads(os.environ["REMOTEBATCH_CALL"])
     first = int(os.environ["REMOTEBATCH_TASK_INDEX"]) * call["chunksize"]
@@ -85,6 +96,7 @@ def _call(shared: str, result: str) -> Call:
         first=first,
         length=min(call["chunksize"], call["elements"] - first),
         result=result,
+        attempt=int(os.environ["REMOTEBATCH_ATTEMPT"]),
     )
 
 

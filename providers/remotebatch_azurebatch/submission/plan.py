@@ -100,7 +100,7 @@ class JobPlan:
         if preparation is not None:
             body["jobPreparationTask"] = preparation
         if part.count:
-            first = self.task(part.first)
+            first = self.task(part.first, part.attempts_of(part.first))
             body["jobManagerTask"] = {**first, "killJobOnCompletion": False, "runExclusive": False}
         return body
 
@@ -108,8 +108,11 @@ class JobPlan:
         """The part with the time until which its nodes have access to its blobs."""
         return msgspec.structs.replace(part, expires=self._access.expires)
 
-    def task(self, index: int) -> dict[str, Any]:
-        """One task."""
+    def task(self, index: int, attempts: int) -> dict[str, Any]:
+        """One task.
+
+        :param attempts: that it had in earlier parts.
+        """
         settings, task_id = self._settings, numbered_task_id(self.record, index)
         constraints: dict[str, Any] = {
             "maxTaskRetryCount": settings.max_retries,
@@ -126,7 +129,7 @@ class JobPlan:
             "constraints": constraints,
             "requiredSlots": settings.vcpu_count,
             "userIdentity": _AS_ROOT,
-            "environmentSettings": _variables(self._task_variables(index)),
+            "environmentSettings": _variables(self._task_variables(index, attempts)),
             "outputFiles": self._output_files(task_id),
         }
 
@@ -202,8 +205,8 @@ class JobPlan:
             variables[INPUTS_VARIABLE] = self._inputs
         return variables
 
-    def _task_variables(self, index: int) -> dict[str, str]:
-        variables = task_variables(self.record, index)
+    def _task_variables(self, index: int, attempts: int) -> dict[str, str]:
+        variables = task_variables(self.record, index, attempts + 1)
         if self._program is None:
             variables["REMOTEBATCH_COMMAND"] = shlex.join(self._commands[index])
         return variables

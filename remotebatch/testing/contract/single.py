@@ -117,6 +117,18 @@ class SingleContract(Contract):
         assert evaluation.absolute_timing >= 0.1
         assert "mind the gap" in job.error_log()
 
+    def test_the_output_directory_stays_where_it_is(self, environment: SubmissionEnvironment) -> None:
+        def write() -> None:
+            import os
+
+            from remotebatch import task
+
+            os.chdir("/")
+            (task.output_directory() / "report.txt").write_text("fine")
+
+        job = environment.submit(write).wait(TIMEOUT)
+        assert [file.name for file in job.output_files()] == ["report.txt"]
+
     def test_output_files_come_home(self, environment: SubmissionEnvironment, tmp_path: Path) -> None:
         def write() -> None:
             import os
