@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
 import sysconfig
 import time
 import types
@@ -18,7 +19,6 @@ from remotebatch_kernel.pickling import global_names
 
 _SECONDS = 1.0
 _LOOK_AT_CLOCK = 1000
-_LONGEST_PATH = 160
 _LONGEST_TEXT = 300
 _LONGEST_KEY = 40
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes, bytearray})
@@ -72,12 +72,13 @@ class Refused(NamedTuple):
         return f"{self.way} {cannot}{reason}: {self.advice}"
 
 
-def find(parts: Iterable[Named], pickler: Any) -> Refused | None:
+def find(parts: Iterable[Named], pickler: Any, met: Exception) -> Refused | None:
     """Find what cannot be pickled.
 
     :param parts: what is to be pickled, one after another.
     :param pickler: a new :class:`~remotebatch_kernel.pickling.Pickler`, for its reductions.
-    :returns: None if all of it can be pickled, or if finding out takes too long.
+    :param met: what was raised when it was pickled before.
+    :returns: None if all of it can be pickled, or if finding out takes too long or too deep a recursion.
     """
     tracer = _Tracer(pickler)
     for part in parts:
@@ -86,6 +87,8 @@ def find(parts: Iterable[Named], pickler: Any) -> Refused | None:
         except _TooLong:
             return None
         except Exception as error:  # raised by a user's __reduce__
+            if _is_too_deep(error) and not _is_too_deep(met):
+                return None  # this way of pickling takes more of the stack
             try:
                 return _describe(tracer.trail, error, part)
             except Exception:  # raised by a user's metaclass
@@ -131,9 +134,10 @@ class _Tracer(pickle._Pickler):
     def save(self, obj: Any, *rest: Any, **more: Any) -> None:
         """Pickle one object."""
         self._saved += 1
-        if not self._saved % _LOOK_AT_CLOCK and time.monotonic() > self._end:
+        is_atom = type(obj) in _ATOMS
+        if not (is_atom and self._saved % _LOOK_AT_CLOCK) and time.monotonic() > self._end:
             raise _TooLong
-        if type(obj) in _ATOMS:
+        if is_atom:
             return
         self.trail.append(obj)
         super().save(obj, *rest, **more)  # type: ignore[misc]
@@ -145,6 +149,8 @@ def _describe(trail: list[Any], error: Exception, part: Named) -> Refused:
         return _describe_deep(trail, part)
     way, named, holder = _Way(part), 0, ""
     for position in range(1, len(trail)):
+        if position - named > _FARTHEST_PART:
+            break
         step = _step(trail[named], trail[position])
         if step is not None:
             way.add(*step)
@@ -177,6 +183,8 @@ def _describe_deep(trail: list[Any], part: Named) -> Refused:
 
 
 _STEPS_OF_DEEP = 10
+_FARTHEST_PART = 8
+"""Of the things that pickling makes between an object and its part there are fewer."""
 
 
 def _is_too_deep(error: Exception) -> bool:
@@ -210,11 +218,14 @@ class _Way:
 
     def text(self, kind: str) -> str:
         """The whole way, and what is there."""
-        path = self._path
-        if len(path) > _LONGEST_PATH:
-            path = f"{path[: _LONGEST_PATH * 2 // 3]}…{path[-_LONGEST_PATH // 3 :]}"
+        words, path = _shortened(self._words), _shortened(self._path)
         shown = f" ({kind})" if kind else ""
-        return f"{self._words}{shown}" if self._told else f"{self._words}: {path}{shown}"
+        return f"{words}{shown}" if self._told else f"{words}: {path}{shown}"
+
+
+def _shortened(text: str) -> str:
+    half = _LONGEST_TEXT // 2
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:half]}…{text[-half:]}"
 
 
 def _step(owner: Any, part: Any) -> tuple[str, str] | None:
@@ -325,14 +336,13 @@ def _kind(culprit: Any) -> tuple[str, str]:
 
 
 def _writer_of_state(owner: Any) -> str:
-    """The class of an object that may say what is pickled of it; "" for what has no such class."""
+    """The user's class of an object, which may say what is pickled of it; "" if it is another's."""
     kind = type(owner)
-    plain = kind in (types.ModuleType, types.FunctionType) or issubclass(kind, (type, tuple))
-    return "" if plain or not kind.__flags__ & _HEAP_TYPE else kind.__qualname__
-
-
-_HEAP_TYPE = 1 << 9
-"""Flag of types that are no part of the interpreter."""
+    if kind.__module__ in sys.builtin_module_names or issubclass(kind, (type, tuple)):
+        return ""
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    others = kind.__module__ != "__main__" and file and _is_of_library(file)
+    return "" if others else kind.__qualname__
 
 
 def _raised_at(error: Exception) -> str:
@@ -342,7 +352,7 @@ def _raised_at(error: Exception) -> str:
         module = str(frame.f_globals.get("__name__"))
         if module.partition(".")[0] not in _PICKLING and not module.startswith(_OURS):
             file = frame.f_code.co_filename
-            if not file.startswith(_libraries()) and not _SITE & set(file.split(os.sep)):
+            if not _is_of_library(file):
                 where = f"{file}:{line}"
     return where
 
@@ -359,5 +369,6 @@ def _frames(error: BaseException) -> Iterator[tuple[types.FrameType, int]]:
         trace = trace.tb_next
 
 
-def _libraries() -> tuple[str, ...]:
-    return ("<frozen ", *(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")))
+def _is_of_library(file: str) -> bool:
+    standard = ("<frozen ", *(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib")))
+    return file.startswith(standard) or bool(_SITE & set(file.split(os.sep)))

@@ -52,7 +52,7 @@ class PackedFunction:
         try:
             Pickler(buffer, self.needs).dump(content)
         except Exception as error:  # raised by a user's __reduce__
-            raise CannotSend(explain_function(self.name, function, error)) from error
+            raise CannotSend(explain_function(self.name, function, initializer, error)) from None
         self._payload = buffer.getvalue()
 
     def finish(self) -> FunctionObject:
@@ -66,7 +66,7 @@ class PackedFunction:
             try:
                 code = collect(self.needs.modules, file if self.needs.main else None, ())
             except OSError as error:
-                raise CannotSend(f"the code of function {self.name!r} cannot be read: {error}") from error
+                raise CannotSend(f"the code of function {self.name!r} cannot be read: {error}") from None
         if file is not None and code is not None and self.needs.main:
             main = main._replace(file=code.path_of(file))
         data = envelope.pack(
@@ -78,11 +78,17 @@ class PackedFunction:
                 "main": main,
                 "code": code.description if code else None,
                 "source_lines": self.needs.source_lines,
+                "unsent": {} if self._include_definitions else self._unsent(),
             },
             self._payload,
         )
         digest = hashlib.sha256(data).hexdigest()
         return FunctionObject(self.name, data, digest, sorted(self._installed()), code)
+
+    def _unsent(self) -> dict[str, str]:
+        """The user's own modules that are needed and do not travel, and why."""
+        packages = sorted({name.partition(".")[0] for name in self.needs.modules})
+        return {package: "include_definitions is off" for package in packages if locate(package)}
 
     def _installed(self) -> set[str]:
         return {
@@ -98,7 +104,11 @@ class PackedFunction:
 def _name_of(function: Callable[..., Any]) -> str:
     while isinstance(function, functools.partial):
         function = function.func
-    name: str = getattr(function, "__qualname__", None) or type(function).__qualname__
+    try:
+        name = function.__qualname__
+    except Exception:  # a callable object: it has none, or makes its attributes as it likes
+        name = ""
+    name = name if isinstance(name, str) and name else type(function).__qualname__
     return name.rpartition("<locals>.")[2]
 
 

@@ -40,7 +40,7 @@ def explain_function(
 
 
 def _explain(parts: list[Named], title: str, error: Exception) -> str:
-    refused = culprits.find(parts, Pickler(io.BytesIO()))
+    refused = culprits.find(parts, Pickler(io.BytesIO()), error)
     if refused is not None:
         return refused.text("cannot be sent")
     if len(parts) == 1:

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from remotebatch_kernel.evaluation import function
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.evaluation.task import prepare_process
+from remotebatch_kernel.evaluation.unreadable import RaisedAtImport
 from remotebatch_kernel.fork_server import frames
 from remotebatch_kernel.fork_server.exit_notices import ExitNotices
 from remotebatch_kernel.fork_server.warm_up import WarmUp
@@ -53,8 +54,8 @@ def serve(descriptor: int, scratch: str, function_path: str, code: str, modules:
     if function_path:
         try:
             function.load_ahead(function_path, code)
-        except KernelFailure as failure:  # as above
-            print(f"fork server: {failure.message}", file=sys.stderr)
+        except (KernelFailure, RaisedAtImport) as failure:  # as above
+            print(f"fork server: {failure}", file=sys.stderr)
     _close_archives()
     if _holds_more_than_memory(inherited) and (modules or function_path):
         print(

@@ -66,6 +66,7 @@ def _call(shared: str, result: str) -> Call:
         first=first,
         length=min(call["chunksize"], call["elements"] - first),
         result=result,
+        image=call.get("image") or "",
     )
 
 

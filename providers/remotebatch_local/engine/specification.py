@@ -42,6 +42,7 @@ def specify(
             result=store.result(record, task.index),
             attempt=task.attempts,
             code=code,
+            image=settings.container_image or "",
         )
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))} if gpus else {}
     files = {name: store.objects.path("files", digest) for name, digest in record.input_files.items()}
