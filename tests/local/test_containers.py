@@ -10,6 +10,7 @@ import sys
 import time
 import warnings
 from contextlib import closing
+from typing import Any
 
 import docker
 import pytest
@@ -139,3 +140,15 @@ def test_network_is_a_setting_for_containers(env: SubmissionEnvironment, matchin
     assert job.result(60) == ["lo"]
     with pytest.raises(ProviderError, match="network is a setting for containers"):
         env.options(network="none").submit(int)
+
+
+def test_a_missing_module_is_said_to_be_missing_from_the_image(
+    env: SubmissionEnvironment, matching_image: str
+) -> None:
+    class Unloadable:
+        def __reduce__(self) -> Any:
+            return __import__, ("a_module_nobody_has",)
+
+    job = env.options(container_image=matching_image).submit(lambda value: None, Unloadable()).wait(60)
+    assert job.failure_type is FailureType.MODULE_MISSING
+    assert f"the image {matching_image!r} has none; choose a container_image" in str(job.status_reason)
