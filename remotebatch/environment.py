@@ -15,6 +15,7 @@ from remotebatch.errors import CannotSend, InvalidSetting, ProviderError
 from remotebatch.jobs.array import ArrayJob
 from remotebatch.jobs.task import SingleJob
 from remotebatch.packing.call import pack_call
+from remotebatch.packing.call_text import short
 from remotebatch.packing.importing import refuse_while_importing
 from remotebatch.packing.inputs import Element, pack_commands
 from remotebatch.pools import Pool
@@ -157,7 +158,7 @@ class SubmissionEnvironment:
                 raise CannotSend("an array of commands takes an iterable of Command and nothing else")
             return ArrayJob(self, self._submit_commands(JobType.ARRAY, function))
         if not iterables:
-            raise CannotSend(f"map_submit({function!r}): nothing to map over")
+            raise CannotSend(f"map_submit({short(function)}): nothing to map over")
         if not isinstance(chunksize, int) or chunksize < 1:
             raise InvalidSetting(f"chunksize={chunksize!r}: expected an integer of at least 1")
         elements: Iterator[Element] = ((args, {}) for args in zip(*iterables))
@@ -214,10 +215,10 @@ class SubmissionEnvironment:
     ) -> Tracker:
         refuse_while_importing()
         if not callable(function):
-            raise CannotSend(f"{function!r} is no function and no Command")
+            raise CannotSend(f"{short(function)} is no function and no Command")
         if inspect.iscoroutinefunction(function):
             raise CannotSend(
-                f"{function!r} is a coroutine function: send a function that calls asyncio.run on it"
+                f"{short(function)} is a coroutine function: send a function that calls asyncio.run on it"
             )
         packed, inputs = pack_call(function, elements, initializer, self._settings.include_definitions)
         return self._send(

@@ -14,6 +14,7 @@ import cloudpickle
 
 from remotebatch.errors import CannotSend
 from remotebatch.packing.code import CodePackage, collect, script
+from remotebatch.packing.ownership import locate
 from remotebatch.packing.pickler import Needs, Pickler
 from remotebatch.packing.preloading import used_modules
 from remotebatch.packing.refusals import explain_function
@@ -52,7 +53,7 @@ class PackedFunction:
         try:
             Pickler(buffer, self.needs).dump(content)
         except Exception as error:  # raised by a user's __reduce__
-            raise CannotSend(explain_function(self.name, function, error)) from error
+            raise CannotSend(explain_function(self.name, function, initializer, error)) from None
         self._payload = buffer.getvalue()
 
     def finish(self) -> FunctionObject:
@@ -66,7 +67,7 @@ class PackedFunction:
             try:
                 code = collect(self.needs.modules, file if self.needs.main else None, ())
             except OSError as error:
-                raise CannotSend(f"the code of function {self.name!r} cannot be read: {error}") from error
+                raise CannotSend(f"the code of function {self.name!r} cannot be read: {error}") from None
         if file is not None and code is not None and self.needs.main:
             main = main._replace(file=code.path_of(file))
         used = used_modules(self.needs.modules)
@@ -80,6 +81,7 @@ class PackedFunction:
                 "code": code.description if code else None,
                 "source_lines": self.needs.source_lines,
                 "standard_modules": used.standard,
+                "unsent": {} if self._include_definitions else self._unsent(),
             },
             self._payload,
         )
@@ -87,9 +89,18 @@ class PackedFunction:
         preload = sorted({*used.installed, *self.needs.preload})
         return FunctionObject(self.name, data, digest, preload, code)
 
+    def _unsent(self) -> dict[str, str]:
+        """The user's own modules that are needed and do not travel, and why."""
+        packages = sorted({name.partition(".")[0] for name in self.needs.modules})
+        return {package: "include_definitions is off" for package in packages if locate(package)}
+
 
 def _name_of(function: Callable[..., Any]) -> str:
     while isinstance(function, functools.partial):
         function = function.func
-    name: str = getattr(function, "__qualname__", None) or type(function).__qualname__
+    try:
+        name = function.__qualname__
+    except Exception:  # a callable object: it has none, or makes its attributes as it likes
+        name = ""
+    name = name if isinstance(name, str) and name else type(function).__qualname__
     return name.rpartition("<locals>.")[2]

@@ -11,6 +11,7 @@ import time
 import warnings
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
@@ -167,5 +168,19 @@ def test_own_modules_may_import_remotebatch_where_it_is_not_installed(
     assert set(files) == {remotebatch.__file__}
     assert known == expected
     refused = env.options(container_image=matching_image).submit(own_report.report, True)
-    with pytest.raises(ProviderError, match=r"^remotebatch.SubmissionEnvironment was called in a task, but"):
+    with pytest.raises(
+        ProviderError, match=r"^remotebatch.SubmissionEnvironment.submit was called in a task, but"
+    ):
         refused.result(60)
+
+
+def test_a_missing_module_is_said_to_be_missing_from_the_image(
+    env: SubmissionEnvironment, matching_image: str
+) -> None:
+    class Unloadable:
+        def __reduce__(self) -> Any:
+            return __import__, ("a_module_nobody_has",)
+
+    job = env.options(container_image=matching_image).submit(lambda value: None, Unloadable()).wait(60)
+    assert job.failure_type is FailureType.MODULE_MISSING
+    assert f"the image {matching_image!r} has none; choose a container_image" in str(job.status_reason)

@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from remotebatch_kernel import rebuilding
@@ -92,16 +92,68 @@ def at_client(text: str) -> str:
     return text
 
 
-def importing_line(error: BaseException) -> str | None:
-    """Where in the user's own modules an import failed, as ``file:line``; None if not in one of them."""
-    found = None
+def with_paths_at_client(error: BaseException) -> None:
+    """Replace the paths of the tree in an exception that says where code is, by those at the client."""
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str):
+        known, error.filename = error.filename, at_client(error.filename)
+        error.args = tuple(
+            tuple(error.filename if item == known else item for item in part) if type(part) is tuple else part
+            for part in error.args
+        )
+    elif isinstance(error, ImportError) and isinstance(error.msg, str):
+        error.msg, error.path = at_client(error.msg), error.path and at_client(error.path)
+        error.args = tuple(at_client(part) if type(part) is str else part for part in error.args)
+
+
+def line_in_user_code(error: BaseException) -> str:
+    """The last line of the user's own modules that an exception came through, as ``file:line``; or ""."""
+    return import_in_user_code(error)[0]
+
+
+def import_in_user_code(error: BaseException) -> tuple[str, bool]:
+    """That line, and whether it imports a module by a name that no import statement has."""
+    found, computed = "", True
+    for trace in _traces(error):
+        code = trace.tb_frame.f_code
+        if _lies_in_tree(code.co_filename):
+            found, computed = f"{at_client(code.co_filename)}:{trace.tb_lineno}", False
+        elif trace.tb_frame.f_globals.get("__name__") == "importlib":
+            computed = True
+    return found, computed
+
+
+def strip_to_import(error: BaseException) -> bool:
+    """Begin an exception's traceback in the user's own module that raised it while it was imported.
+
+    :returns: whether there is one.
+    """
+    for trace in _traces(error):
+        code = trace.tb_frame.f_code
+        if _lies_in_tree(code.co_filename):
+            if code.co_name == "<module>":
+                error.__traceback__ = trace
+            return code.co_name == "<module>"
+    if isinstance(error, SyntaxError) and _lies_in_tree(str(error.filename)):
+        error.__traceback__ = None
+        return True
+    return False
+
+
+def has_travelled(name: str) -> bool:
+    """Whether a top-level module is in the tree."""
+    paths = [os.path.join(directory, name) for directory, _ in _origins]
+    return any(os.path.isdir(path) or os.path.exists(f"{path}.py") for path in paths)
+
+
+def _traces(error: BaseException) -> Iterator[TracebackType]:
     trace = error.__traceback__
     while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if any(name.startswith(directory + os.sep) for directory, _ in _origins):
-            found = f"{at_client(name)}:{trace.tb_lineno}"
+        yield trace
         trace = trace.tb_next
-    return found
+
+
+def _lies_in_tree(path: str) -> bool:
+    return any(path.startswith(directory + os.sep) for directory, _ in _origins)
 
 
 def main_from_plain(plain: Any) -> Main:

@@ -24,6 +24,7 @@ from typing import NamedTuple, NoReturn
 from remotebatch_kernel.evaluation import function
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.evaluation.task import prepare_process
+from remotebatch_kernel.evaluation.unreadable import RaisedAtImport
 from remotebatch_kernel.fork_server import frames
 from remotebatch_kernel.fork_server.exit_notices import ExitNotices
 from remotebatch_kernel.fork_server.warm_up import WarmUp
@@ -80,8 +81,8 @@ def _load_ahead(path: str, code: str) -> str | None:
     with Watch((*readable, sys.prefix, sys.base_prefix)) as watch:
         try:
             function.load_ahead(path, code)
-        except KernelFailure as failure:  # the task meets it again
-            return failure.message
+        except (KernelFailure, RaisedAtImport) as failure:  # the task meets it again
+            return str(failure)
     return watch.noticed
 
 

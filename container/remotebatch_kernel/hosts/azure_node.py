@@ -97,6 +97,7 @@ def _call(shared: str, result: str) -> Call:
         length=min(call["chunksize"], call["elements"] - first),
         result=result,
         attempt=int(os.environ["REMOTEBATCH_ATTEMPT"]),
+        image=call.get("image") or "",
     )
 
 

@@ -197,7 +197,11 @@ class JobPlan:
 
     def _common_variables(self) -> dict[str, str]:
         record = self.record
-        call = {"chunksize": record.chunksize, "elements": record.element_count}
+        call = {
+            "chunksize": record.chunksize,
+            "elements": record.element_count,
+            "image": self._settings.container_image,
+        }
         variables = job_variables(record)
         if self._program is not None:
             variables["REMOTEBATCH_CALL"] = json.dumps(call)

@@ -42,6 +42,7 @@ def specify(
             result=store.result(record, task.index),
             attempt=task.attempts,
             code=code,
+            image=settings.container_image or "",
         )
     environment = task_variables(record, task.index, task.attempts)
     environment["REMOTEBATCH_OUTPUT_DIRECTORY"] = f"{directory}/{JOB_OUTPUT}"
