@@ -54,14 +54,12 @@ def load(path: str, code: str) -> Function:
     _install_source(header["source_lines"])
     try:
         content = pickle.loads(payload)
-    except ModuleNotFoundError as error:
-        raise module_missing(header["name"], error) from error
+    except ImportError as error:
+        if isinstance(error, ModuleNotFoundError) or user_code.compiled_for_another(error):
+            raise module_missing(header["name"], error) from error
+        raise _not_unpickled(header["name"], error) from error
     except Exception as error:  # unpickling runs whatever the user's classes define
-        raise KernelFailure(
-            "InputUnavailable",
-            exit_codes.FUNCTION_UNREADABLE,
-            f"function {header['name']} cannot be unpickled: {type(error).__name__}: {error}",
-        ) from error
+        raise _not_unpickled(header["name"], error) from error
     return Function(header["name"], content["function"], content["initializer"])
 
 
@@ -79,6 +77,14 @@ def _read(path: str) -> bytes:
             return program.read(member)
     except (KeyError, zipfile.BadZipFile) as error:
         raise envelope.CorruptEnvelope(f"{archive}: {error}") from error
+
+
+def _not_unpickled(name: str, error: Exception) -> KernelFailure:
+    return KernelFailure(
+        "InputUnavailable",
+        exit_codes.FUNCTION_UNREADABLE,
+        f"function {name} cannot be unpickled: {type(error).__name__}: {error}",
+    )
 
 
 def _install_source(files: dict[str, dict[str, str]]) -> None:
@@ -103,8 +109,16 @@ def check_version(header: dict[str, Any]) -> None:
         )
 
 
-def module_missing(what: str, error: ModuleNotFoundError) -> KernelFailure:
+def module_missing(what: str, error: ImportError) -> KernelFailure:
     """The failure for something that needs a module not installed on the node."""
+    reason = user_code.compiled_for_another(error)
+    if reason is not None:
+        return KernelFailure(
+            "ModuleMissing",
+            exit_codes.MODULE_MISSING,
+            f"{what} needs a compiled module that cannot be imported where the task runs: {reason}. Install "
+            f"it there, or choose a container_image of the platform that it is compiled for",
+        )
     return KernelFailure(
         "ModuleMissing",
         exit_codes.MODULE_MISSING,

@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from remotebatch_kernel import rebuilding
+from remotebatch_kernel.evaluation import compiled, odd_names
 from remotebatch_kernel.formats.code_package import Description
 
 
@@ -30,6 +31,7 @@ class Main(NamedTuple):
 
 
 _origins: list[tuple[str, str]] = []  # (directory on this node, the client's own directory)
+_platform = ""  # what compiled modules of the user's are for
 
 
 def enter(tree: str, description: Description | None, main: Main) -> None:
@@ -39,6 +41,7 @@ def enter(tree: str, description: Description | None, main: Main) -> None:
 
     :param tree: where the code package was laid.
     """
+    global _platform
     if description is not None:
         roots = [os.path.join(tree, str(number)) for number in range(len(description.roots))]
         front = [path for path, root in zip(roots, description.roots) if root.front]
@@ -46,6 +49,11 @@ def enter(tree: str, description: Description | None, main: Main) -> None:
             sys.path[:0] = front
             sys.path += [path for path in roots if path not in front]
             _origins[:] = [(path, root.origin) for path, root in zip(roots, description.roots)]
+            if description.names:
+                odd_names.install(
+                    {name: os.path.join(tree, path) for name, path in description.names.items()}
+                )
+        _platform = description.platform
     sys.argv = [main.argv]
     module = ModuleType("__main__")
     vars(module)["__builtins__"] = builtins
@@ -75,6 +83,11 @@ def importing_line(error: BaseException) -> str | None:
             found = f"{at_client(name)}:{trace.tb_lineno}"
         trace = trace.tb_next
     return found
+
+
+def compiled_for_another(error: ImportError) -> str | None:
+    """Why a compiled module of the user's cannot be imported here, in words; None if it is not that."""
+    return compiled.reason(error, [directory for directory, _ in _origins], _platform)
 
 
 def main_from_plain(plain: Any) -> Main:
