@@ -22,17 +22,17 @@ def expand(input_files: Mapping[str, Any]) -> dict[str, bytes | Path]:
         or a pattern matches nothing, or if two files have the same place.
     """
     found: dict[str, bytes | Path] = {}
+    origins: dict[str, str] = {}
     for name, source in input_files.items():
         _check_name(name)
         for inside, content in _sources(name, source):
             place = str(Path(name, inside))
             if place in found:
-                other = name if name == place else place
                 raise ValueError(
-                    f"input_files: {other!r} and {name!r} put a file in the same place, {place!r}"
+                    f"input_files: {origins[place]!r} and {name!r} have a file in the same place, {place!r}"
                 )
             _check_text(place)
-            found[place] = content
+            found[place], origins[place] = content, name
     _check_places(found)
     return found
 

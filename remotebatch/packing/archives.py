@@ -149,8 +149,8 @@ def _read(file: _Found) -> File:
 def _unreadable(location: Location, error: OSError) -> str:
     return (
         f"{os.fsdecode(error.filename or location.path)!r}, which is part of {location.name!r} and would "
-        f"travel with the function, cannot be read ({error.strerror}): make it readable, or leave it out with "
-        f"exclude="
+        f"travel with the function, cannot be read ({error.strerror}): make it readable, or leave it "
+        f"out with exclude="
     )
 
 

@@ -7,7 +7,7 @@ import io
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
@@ -15,8 +15,16 @@ from typing import Any
 from remotebatch.packing.archives import Archive, archive_of
 from remotebatch.packing.exclusions import Exclusions, exclusions
 from remotebatch.packing.included import included
-from remotebatch.packing.installed import standard_library
-from remotebatch.packing.ownership import OURS, Location, is_installed, locate, misplaced, places, roots
+from remotebatch.packing.ownership import (
+    OURS,
+    Location,
+    is_front,
+    is_installed,
+    locate,
+    misplaced,
+    places,
+    roots,
+)
 from remotebatch_kernel.evaluation.user_code import Main
 from remotebatch_kernel.formats import code_package
 from remotebatch_kernel.formats.code_package import Description, Root
@@ -115,10 +123,12 @@ class _Collected:
             if not self._exclude.name(os.path.basename(location.path), location.place):
                 self.take(location)
         if own or not all_places:
+            used: set[str] = set()
             for name, module in self._loaded.get(package, ()):
-                self._waiting += _used_by(module)
+                used.update(_used_by(module))
                 if name != package and (odd := misplaced(name)) is not None:
                     self.take(odd)
+            self._waiting += used
 
 
 def script() -> tuple[Main, Location | None]:
@@ -137,14 +147,12 @@ def script() -> tuple[Main, Location | None]:
 
 def _package(found: dict[Location, Archive]) -> CodePackage:
     order = roots()
-    library = min((order[path] for path in standard_library() if path in order), default=0)
     archives: dict[str, list[str]] = {}
     for location, archive in sorted(found.items(), key=lambda item: (item[0].root, item[0].place)):
         archives.setdefault(location.root, []).append(archive.digest)
-    # what is not on sys.path, or not any more, comes before what is installed: it is what is loaded here
     described = [
-        Root(root, order.get(root, 0) <= library, archives[root])
-        for root in sorted(archives, key=lambda root: (order.get(root, library), root))
+        Root(root, is_front(root, order), archives[root])
+        for root in sorted(archives, key=lambda root: (order.get(root, len(sys.path)), root))
     ]
     origins = [root.origin for root in described]
     names = {
@@ -162,22 +170,22 @@ def _package(found: dict[Location, Archive]) -> CodePackage:
     )
 
 
-def _used_by(module: ModuleType) -> Iterator[str]:
+def _used_by(module: ModuleType) -> set[str]:
     """Homes of what a loaded module holds: plugins may be registered in it that it does not import."""
-    for value in list(vars(module).values()):
+    used: set[str] = set()
+    for name, value in list(vars(module).items()):
         kind = type(value)
         if kind in _WITH_HOME:
-            yield from _homes(value)
-        elif kind in _REGISTRIES and len(value) <= _LARGEST_REGISTRY:
-            for item in list(value.values() if kind is dict else value):
-                yield from _homes(item)
+            used.add(_home(value))
+        elif kind in _REGISTRIES and len(value) <= _LARGEST_REGISTRY and name != "__builtins__":
+            items = list(value.values()) if kind is dict else list(value)
+            used.update(_home(item) for item in items if type(item) in _WITH_HOME)
+    return used
 
 
-def _homes(value: Any) -> Iterator[str]:
-    if type(value) is ModuleType:
-        yield value.__name__
-    elif type(value) in (type, FunctionType) and isinstance(value.__module__, str):
-        yield value.__module__
+def _home(value: Any) -> str:
+    home = value.__name__ if type(value) is ModuleType else value.__module__
+    return home if isinstance(home, str) else "builtins"
 
 
 _WITH_HOME = frozenset({ModuleType, type, FunctionType})

@@ -15,7 +15,7 @@ import cloudpickle
 
 from remotebatch.errors import CannotSend
 from remotebatch.packing.code import CodePackage, collect, script
-from remotebatch.packing.ownership import locate
+from remotebatch.packing.ownership import further_installed, is_everywhere
 from remotebatch.packing.pickler import Needs, Pickler
 from remotebatch.packing.refusals import explain_function
 from remotebatch.packing.state import warn_of_state
@@ -94,6 +94,7 @@ class PackedFunction:
                 "main": main,
                 "code": code.description if code else None,
                 "source_lines": self.needs.source_lines,
+                "installed": further_installed(),
             },
             self._payload,
         )
@@ -107,7 +108,7 @@ class PackedFunction:
             if name in sys.modules
             and (package := name.partition(".")[0]) not in sys.stdlib_module_names
             and package not in _NOT_PRELOADED
-            and not locate(package)
+            and is_everywhere(package)
         }
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import site
+import sys
 import sysconfig
 from dataclasses import dataclass
 from functools import cache
@@ -30,6 +32,13 @@ def standard_library() -> frozenset[str]:
 
 
 @cache
+def default_directories() -> frozenset[str]:
+    """Where this Python looks for modules without being told: the standard library and site-packages."""
+    sites = site.getsitepackages([sys.prefix, sys.base_prefix])
+    return standard_library() | {*sites, site.getusersitepackages()}
+
+
+@cache
 def _standard_library() -> tuple[str, ...]:
     return tuple({os.path.realpath(path) + os.sep for path in standard_library()})
 
@@ -44,6 +53,12 @@ def is_listed(path: str, directory: str) -> bool:
     if site is not None and (relative in site.files or relative in site.folders):
         return True
     return os.path.basename(directory) in SITE_NAMES and (site is None or site.has_unlisted)
+
+
+def holds_distributions(directory: str) -> bool:
+    """Whether distributions are installed in a directory that list their files."""
+    found = _site_directory(directory)
+    return found is not None and bool(found.files)
 
 
 @dataclass(frozen=True)

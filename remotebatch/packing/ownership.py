@@ -11,13 +11,19 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-from remotebatch.packing.installed import in_standard_library, is_listed
+from remotebatch.packing.installed import (
+    default_directories,
+    holds_distributions,
+    in_standard_library,
+    is_listed,
+    standard_library,
+)
 
 OURS = frozenset(
     {
@@ -32,6 +38,8 @@ OURS = frozenset(
     }
 )
 """Packages that every task has, or that none has a use for."""
+
+_PROGRAMS = frozenset({"__main__", "__mp_main__"})
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,8 @@ def locate(name: str) -> list[Location]:
 
 def places(name: str) -> list[Location]:
     """Where a top-level module lies, whoever's it is."""
+    if name in _PROGRAMS:
+        return []
     module = sys.modules.get(name)
     spec = _spec(name, module)
     paths = getattr(module, "__path__", None)
@@ -76,6 +86,32 @@ def places(name: str) -> list[Location]:
     if module is None and file is not None:
         folders += _further_portions(name, file)
     return [found for folder in folders if (found := _of_folder(name, folder, file)) is not None]
+
+
+def is_everywhere(name: str) -> bool:
+    """Whether a top-level module is installed where this Python finds it without being told."""
+    return name not in OURS and all(
+        is_installed(found) and found.root in default_directories() for found in places(name)
+    )
+
+
+def further_installed() -> list[tuple[str, bool]]:
+    """Directories of installed packages that this Python was told of, as by PYTHONPATH, from last to first.
+
+    :returns: their paths, and whether each comes before the standard library on ``sys.path``.
+    """
+    order = roots()
+    told = [root for root in order if root not in default_directories() and holds_distributions(root)]
+    return [(root, is_front(root, order)) for root in reversed(told)]
+
+
+def is_front(root: str, order: Mapping[str, int]) -> bool:
+    """Whether a root comes before the standard library; what is not on ``sys.path`` does.
+
+    What is not on it, or not any more, is loaded here, and so comes before what else has its name.
+    """
+    library = min((order[path] for path in standard_library() if path in order), default=0)
+    return order.get(root, -1) < library
 
 
 def misplaced(name: str) -> Location | None:
@@ -140,7 +176,7 @@ def _file_of(module: ModuleType | None, spec: Any) -> str | None:
     file = getattr(module, "__file__", None)
     if not isinstance(file, str):
         file = getattr(spec, "origin", None) if getattr(spec, "has_location", False) else None
-    if not isinstance(file, str) or not (os.path.exists(file) or zip_of(file)):
+    if not isinstance(file, str) or not (os.path.isfile(file) or zip_of(file)):  # a folder, if pytest says so
         return None
     return _absolute(file)
 

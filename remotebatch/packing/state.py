@@ -48,8 +48,8 @@ def warn_of_state(
         more = f" and {len(kept) - _MOST} more" if len(kept) > _MOST else ""
         warnings.warn(
             f"function {name!r}: {', '.join(shown)}{more} is set here and will not be in the tasks: they "
-            f"import {kept[0][0].__name__} afresh, as its source says. Pass the value as an argument, or have "
-            f"it set in each task with initializer= or in the function",
+            f"import {kept[0][0].__name__} afresh, as its source says. Pass the value as an argument, or "
+            f"have it set in each task with initializer= or in the function",
             ModuleStateWarning,
             stacklevel=_users_level(),
         )

@@ -50,7 +50,7 @@ def load(path: str, code: str) -> Function:
         ) from error
     check_version(header)
     description = header["code"] and Description.from_plain(header["code"])
-    user_code.enter(code, description, user_code.Main(*header["main"]))
+    user_code.enter(code, description, user_code.Main(*header["main"]), header["installed"])
     _install_source(header["source_lines"])
     try:
         content = pickle.loads(payload)

@@ -11,6 +11,7 @@ import builtins
 import importlib.machinery
 import os
 import sys
+from collections.abc import Iterable
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -34,13 +35,23 @@ _origins: list[tuple[str, str]] = []  # (directory on this node, the client's ow
 _platform = ""  # what compiled modules of the user's are for
 
 
-def enter(tree: str, description: Description | None, main: Main) -> None:
+def enter(
+    tree: str,
+    description: Description | None,
+    main: Main,
+    installed: Iterable[tuple[str, bool]] = (),
+) -> None:
     """Make the process that of a user's program: ``sys.path``, ``sys.argv`` and ``__main__``.
 
     Repeating it is harmless.
 
     :param tree: where the code package was laid.
+    :param installed: further directories of installed packages at the client, and whether each comes before
+        the standard library there; one that is here too is used.
     """
+    for directory, is_front in installed:
+        if directory not in sys.path and os.path.isdir(directory):
+            sys.path.insert(0 if is_front else len(sys.path), directory)
     global _platform
     if description is not None:
         roots = [os.path.join(tree, str(number)) for number in range(len(description.roots))]
