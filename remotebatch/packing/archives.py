@@ -65,7 +65,7 @@ class _Known(NamedTuple):
         return files == self.files and all(file.changed < self.read_at - _RACY_NS for file in files)
 
 
-_known: dict[tuple[Location, Exclusions], _Known] = {}
+_known: dict[tuple[Location, tuple[str, ...]], _Known] = {}
 _lock = threading.Lock()
 
 
@@ -77,7 +77,7 @@ def archive_of(location: Location, leave_out: Exclusions) -> Archive:
     zipped = zip_of(location.root)
     if zipped is not None:
         return _make(list(_files_in_zip(location, zipped)))
-    key = location, leave_out
+    key = location, leave_out.patterns
     for attempt in range(1, _ATTEMPTS + 1):
         read_at = time.time_ns()
         try:

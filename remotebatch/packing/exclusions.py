@@ -69,6 +69,7 @@ class Exclusions:
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
+        self.patterns = tuple(patterns)
         plain = [pattern.removeprefix("./").rstrip("/") for pattern in patterns]
         self._names = _any_of(pattern for pattern in plain if "/" not in pattern)
         paths = [pattern for pattern in plain if "/" in pattern]

@@ -117,7 +117,9 @@ def is_front(root: str, order: Mapping[str, int]) -> bool:
 def misplaced(name: str) -> Location | None:
     """A loaded module of a dotted name, if its file lies where no import of that name would find it."""
     module = sys.modules.get(name)
-    file = _file_of(module, getattr(module, "__spec__", None))
+    if module is None or module.__name__ != name:  # another module under a second name
+        return None
+    file = _file_of(module, module.__spec__)
     if file is None:
         return None
     parent, _, last = name.rpartition(".")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,8 @@ _IMPORTS = re.compile(
 )
 _DYNAMIC = re.compile(rb"(?:import_module|__import__|importorskip)\(\s*['\"](" + _NAME + rb")")
 _CONSTANT = re.compile(
-    rb"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=[ \t]*([^=\s#\[{][^\n]*?)[ \t]*(?:#[^\n'\"]*)?\r?$", re.MULTILINE
+    rb"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=[ \t]*([^=\s#\[{\\][^\n\\]*?)[ \t]*(?:#[^\n'\"]*)?\r?$",
+    re.MULTILINE,
 )
 _LITERAL = re.compile(rb"[-+(\d.'\"]|[rbuf]{1,2}['\"]|(?:True|False|None)$", re.IGNORECASE)
 _UNCLEAR = frozenset({"exec", "eval", "globals", "locals", "vars", "__dict__", "setattr", "modules"})
@@ -38,7 +40,7 @@ def imports_in(source: bytes) -> set[str]:
 def constants_in(source: bytes) -> dict[str, Any]:
     """Values of the names that lines such as ``N = 3`` bind: immutable literals only.
 
-    A name may be bound elsewhere too: see :func:`binds_once`.
+    A name may be bound elsewhere too: see :func:`bound_literal`.
     """
     found: dict[str, Any] = {}
     for name, text in _CONSTANT.findall(source):
@@ -52,28 +54,45 @@ def constants_in(source: bytes) -> dict[str, Any]:
     return found
 
 
-def binds_once(source: bytes, name: str) -> bool:
-    """Whether all that a module does with a name of its own is to bind it once, at its top, to a literal."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return False
+def bound_literal(source: bytes, name: str) -> list[Any]:
+    """The literal that a module binds a name of its own to, if that is all that it does with the name.
+
+    :returns: the one value, or an empty list.
+    """
+    tree = _tree(source)
+    if tree is None:
+        return []
     bound = [node for statement in tree.body for node in _bindings(statement, name)]
-    plain = [statement for statement in tree.body if _is_plain(statement, name)]
-    return len(plain) == 1 and len(bound) == 1 and not any(map(_is_unclear, ast.walk(tree)))
+    plain = [value for statement in tree.body for value in _bound_at_top(statement, name)]
+    if len(plain) != 1 or len(bound) != 1 or any(map(_is_unclear, ast.walk(tree))):
+        return []
+    try:
+        return [ast.literal_eval(plain[0])]
+    except ValueError:
+        return []
 
 
 def attributes_set(source: bytes) -> set[str]:
     """Names of the attributes that a module sets when it is imported, of whatever object."""
-    try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError):
-        return set()
-    return {
-        node.attr
-        for node in _at_import(tree)
-        if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
-    }
+    tree = _tree(source)
+    return (
+        set()
+        if tree is None
+        else {
+            node.attr
+            for node in _at_import(tree)
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
+        }
+    )
+
+
+def _tree(source: bytes) -> ast.Module | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # which the user has seen when the module was imported
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError):
+            return None
 
 
 def _at_import(tree: ast.AST) -> Iterator[ast.AST]:
@@ -102,14 +121,16 @@ def _bindings(node: ast.AST, name: str) -> Iterator[ast.AST]:
             yield from _bindings(inner, name)
 
 
-def _is_plain(statement: ast.stmt, name: str) -> bool:
+def _bound_at_top(statement: ast.stmt, name: str) -> Iterator[ast.expr]:
+    """What a plain assignment binds a name to."""
     if isinstance(statement, ast.Assign):
         targets = statement.targets
-    elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+    elif isinstance(statement, ast.AnnAssign):
         targets = [statement.target]
     else:
-        return False
-    return len(targets) == 1 and isinstance(targets[0], ast.Name) and targets[0].id == name
+        return
+    if len(targets) == 1 and isinstance(targets[0], ast.Name) and targets[0].id == name and statement.value:
+        yield statement.value
 
 
 def _is_unclear(node: ast.AST) -> bool:

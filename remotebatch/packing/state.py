@@ -13,7 +13,7 @@ from typing import Any
 from remotebatch.errors import ModuleStateWarning
 from remotebatch.packing.archives import Archive
 from remotebatch.packing.ownership import Location
-from remotebatch.packing.sources import attributes_set, binds_once
+from remotebatch.packing.sources import attributes_set, bound_literal
 from remotebatch_kernel.pickling import codes
 
 _MOST = 5
@@ -38,7 +38,11 @@ def warn_of_state(
     kept = [
         (module, constant)
         for module, constant in changed
-        if binds_once(sources[module.__name__], constant) and not _is_set_by(sources.values(), constant)
+        if any(
+            not _is_same(vars(module)[constant], literal)
+            for literal in bound_literal(sources[module.__name__], constant)
+        )
+        and not _is_set_by(sources.values(), constant)
     ]
     if kept:
         shown = [

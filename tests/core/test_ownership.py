@@ -69,6 +69,8 @@ build-backend = "hatchling.build"
 [project]
 name = "acme"
 version = "1.0"
+[tool.hatch.build]
+dev-mode-dirs = ["src"]
 """
 
 
