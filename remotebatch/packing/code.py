@@ -17,6 +17,7 @@ from remotebatch.packing.exclusions import Exclusions, exclusions
 from remotebatch.packing.included import included
 from remotebatch.packing.ownership import (
     OURS,
+    PROGRAMS,
     Location,
     is_front,
     is_installed,
@@ -118,17 +119,22 @@ class _Collected:
         if package in OURS:
             return
         all_places = places(package)
-        own = [location for location in all_places if not is_installed(location)]
+        own = [
+            location
+            for location in all_places
+            if not is_installed(location)
+            and not self._exclude.name(os.path.basename(location.path), location.place)
+        ]
         for location in own:
-            if not self._exclude.name(os.path.basename(location.path), location.place):
-                self.take(location)
-        if own or not all_places:
-            used: set[str] = set()
-            for name, module in self._loaded.get(package, ()):
-                used.update(_used_by(module))
-                if name != package and (odd := misplaced(name)) is not None:
-                    self.take(odd)
-            self._waiting += used
+            self.take(location)
+        if not own and (all_places or package in _NEVER_OWN):
+            return
+        used: set[str] = set()
+        for name, module in self._loaded.get(package, ()):
+            used.update(_used_by(module))
+            if name != package and (odd := misplaced(name)) is not None:
+                self.take(odd)
+        self._waiting += used
 
 
 def script() -> tuple[Main, Location | None]:
@@ -188,6 +194,7 @@ def _home(value: Any) -> str:
     return home if isinstance(home, str) else "builtins"
 
 
+_NEVER_OWN = sys.stdlib_module_names | PROGRAMS
 _WITH_HOME = frozenset({ModuleType, type, FunctionType})
 _REGISTRIES = frozenset({dict, list, tuple, set, frozenset})
 _LARGEST_REGISTRY = 1000

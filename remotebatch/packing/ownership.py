@@ -39,7 +39,8 @@ OURS = frozenset(
 )
 """Packages that every task has, or that none has a use for."""
 
-_PROGRAMS = frozenset({"__main__", "__mp_main__"})
+PROGRAMS = frozenset({"__main__", "__mp_main__"})
+"""Modules that are the program itself."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def locate(name: str) -> list[Location]:
 
 def places(name: str) -> list[Location]:
     """Where a top-level module lies, whoever's it is."""
-    if name in _PROGRAMS:
+    if name in PROGRAMS:
         return []
     module = sys.modules.get(name)
     spec = _spec(name, module)
@@ -90,7 +91,7 @@ def places(name: str) -> list[Location]:
 
 def is_everywhere(name: str) -> bool:
     """Whether a top-level module is installed where this Python finds it without being told."""
-    return name not in OURS and all(
+    return name in OURS or all(
         is_installed(found) and found.root in default_directories() for found in places(name)
     )
 

@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 _NAME = rb"[A-Za-z_\x80-\xff][\w.\x80-\xff]*"
@@ -54,6 +55,7 @@ def constants_in(source: bytes) -> dict[str, Any]:
     return found
 
 
+@lru_cache(maxsize=256)
 def bound_literal(source: bytes, name: str) -> list[Any]:
     """The literal that a module binds a name of its own to, if that is all that it does with the name.
 

@@ -29,21 +29,22 @@ def warn_of_state(
     :param name: the function's.
     :param functions: what is called in the task; what these set themselves is passed over.
     """
-    changed = list(_changed(found))
-    if not changed:
-        return
-    set_there = {name for function in functions for name in _names_set(function)}
-    changed = [(module, constant) for module, constant in changed if constant not in set_there]
-    sources = {module.__name__: _source(module) for module in _loaded(found).values()}
     kept = [
         (module, constant)
-        for module, constant in changed
+        for module, constant in _changed(found)
         if any(
             not _is_same(vars(module)[constant], literal)
-            for literal in bound_literal(sources[module.__name__], constant)
+            for literal in bound_literal(_source(module), constant)
         )
-        and not _is_set_by(sources.values(), constant)
     ]
+    if kept:
+        set_there = {name for function in functions for name in _names_set(function)}
+        sources = list(map(_source, _loaded(found).values()))
+        kept = [
+            (module, constant)
+            for module, constant in kept
+            if constant not in set_there and not _is_set_by(sources, constant)
+        ]
     if kept:
         shown = [
             f"{module.__name__}.{constant} = {_short(vars(module)[constant])}"

@@ -337,3 +337,9 @@ def test_names_like_ours_are_own(project: Project, name: str) -> None:
     project.write({f"{name}.py": WHERE})
     project.run(f"import {name}; same({name}.where)")
     assert travelled(project) == {f"{name}.py"}
+
+
+def test_what_is_loaded_and_not_used_stays_here(project: Project) -> None:
+    project.write({"used.py": "import sys, gc\n" + WHERE, "unused.py": "x = 1\n", "local.py": WHERE})
+    project.run("import used, unused, local; same(used.where)")
+    assert travelled(project) == {"used.py"}
