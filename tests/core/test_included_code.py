@@ -40,32 +40,49 @@ def files_of(code: CodePackage) -> set[str]:
     return {name for archive in code.archives.values() for name in names(archive)}
 
 
-def test_what_is_included_is_found_in_the_task(project: Project, tmp_path: Path) -> None:
-    project.write(
-        {
-            "plugins/__init__.py": "NAME = 'plugins'\n",
-            "plugins/deep/one.py": "import side\nVALUE = side.VALUE\n",
-            "side.py": "VALUE = 5\n",
-            "data.csv": "1,2",
-            "tables/a.csv": "3",
-            "tables/.env": "SECRET=1",
-            "use.py": "import importlib\nfrom pathlib import Path\n"
-            "HERE = Path(__file__).parent\n"
-            "def f():\n"
-            "    plugin = importlib.import_module('.'.join(['plugins', 'deep', 'one']))\n"
-            "    data = HERE / 'data.csv'\n"
-            "    table = open(HERE / 'tables' / 'a.csv').read()\n"
-            "    return plugin.VALUE, data.read_text(), table\n",
-        }
-    )
+WITH_DATA = """
+import importlib
+from pathlib import Path
+HERE = Path(__file__).parent
+def f():
+    plugin = importlib.import_module(".".join(["plugins", "deep", "one"]))
+    table = open(HERE / "tables" / "a.csv").read()
+    return plugin.VALUE, (HERE / "data.csv").read_text(), table
+"""
+INCLUDED: dict[str, str | bytes] = {
+    "plugins/__init__.py": "NAME = 'plugins'\n",
+    "plugins/deep/one.py": "import side\nVALUE = side.VALUE\n",
+    "side.py": "VALUE = 5\n",
+    "data.csv": "1,2",
+    "tables/a.csv": "3",
+    "tables/.env": "SECRET=1",
+    "use.py": WITH_DATA,
+}
+
+
+def test_what_is_included_is_found_in_the_task(project: Project) -> None:
+    project.write(INCLUDED)
     project.run("""
 from pathlib import Path
 import use
-print(same(use.f, include=["plugins", "data.csv", Path("tables")]))
+same(use.f, include=["plugins", "data.csv", Path("tables")])
 job = env.options(include=["plugins", Path("data.csv"), "./tables"]).submit(use.f)
 assert job.result(60) == use.f()
 assert job.settings["include"] == ["plugins", "data.csv", "./tables"], job.settings["include"]
 assert env.job(job.id).settings["include"] == ["plugins", "data.csv", "./tables"]
+""")
+
+
+def test_what_is_included_is_found_in_a_container(project: Project, matching_image: str) -> None:
+    project.write({**INCLUDED, "plug-ins/odd one.py": "def where(): return __name__\n"})
+    project.run(f"""
+import importlib.util
+import use
+spec = importlib.util.spec_from_file_location("odd", "plug-ins/odd one.py")
+odd = sys.modules["odd"] = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(odd)
+same(use.f, include=["plugins", "data.csv", "tables"], container_image={matching_image!r})
+same(odd.where, container_image={matching_image!r})
 """)
 
 
