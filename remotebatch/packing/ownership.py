@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.machinery import PathFinder
 from types import ModuleType
 from typing import Any
 
@@ -86,6 +87,8 @@ def places(name: str) -> list[Location]:
     folders = list(dict.fromkeys(_absolute(path) for path in paths if isinstance(path, str)))
     if module is None and file is not None:
         folders += _further_portions(name, file)
+    if file is None and len(folders) == 1 and _is_hidden(name, module):
+        return [Location(name, os.path.dirname(folders[0]), folders[0], True, name)]
     return [found for folder in folders if (found := _of_folder(name, folder, file)) is not None]
 
 
@@ -201,6 +204,15 @@ def _of_folder(name: str, folder: str, file: str | None) -> Location | None:
     if any(folder.startswith(root.rstrip(os.sep) + os.sep) for root in roots()):
         return Location(name, root_of(folder), folder, True)  # where the package looks for it
     return None
+
+
+def _is_hidden(name: str, module: ModuleType | None) -> bool:
+    """Whether an import would find another package than a namespace package that is loaded.
+
+    pytest loads the folder of tests whatever package of that name is installed.
+    """
+    found = None if module is None else PathFinder.find_spec(name)
+    return found is not None and found.has_location
 
 
 def _further_portions(name: str, file: str) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,22 @@ from remotebatch import CannotSend, InvalidSetting, SubmissionEnvironment
 from remotebatch.packing import archives
 from remotebatch.packing.archives import Archive
 from remotebatch.packing.code import CodePackage, collect
-from remotebatch.packing.ownership import Location
-from tests.support.projects import Project, distribution
+from tests.support.projects import Project, distribution, forget_modules
 
 
 @pytest.fixture
-def project(tmp_path: Path, root: str, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(tmp_path: Path, root: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """A project whose folder is on sys.path here too."""
     made = Project(tmp_path / "project", root)
     monkeypatch.syspath_prepend(str(made.folder))
     monkeypatch.chdir(made.folder)
-    return made
+    yield made
+    forget_modules(made.folder)
 
 
-def packed(*names: str, include: Any = (), exclude: Any = (), script: Location | None = None) -> set[str]:
+def packed(*names: str, include: Any = (), exclude: Any = ()) -> set[str]:
     """Paths of what travels."""
-    code = collect(names, None, include, exclude, script)
+    code = collect(names, None, include, exclude)
     return set() if code is None else files_of(code)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ import pytest
 import remotebatch
 from remotebatch import ModuleStateWarning
 from remotebatch.packing.call import pack_call
-from tests.support.projects import Project
+from tests.support.projects import Project, forget_modules
 
 Load = Callable[..., ModuleType]
 
@@ -24,7 +23,6 @@ Load = Callable[..., ModuleType]
 def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
     """Write a module and import it."""
     monkeypatch.syspath_prepend(str(tmp_path))
-    before = set(sys.modules)
 
     def write_and_import(source: str, name: str = "config") -> ModuleType:
         (tmp_path / f"{name}.py").write_text(source)
@@ -32,8 +30,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
         return importlib.import_module(name)
 
     yield write_and_import
-    for name in set(sys.modules) - before:
-        del sys.modules[name]
+    forget_modules(tmp_path)
 
 
 def warned(function: Callable[..., Any], initializer: Callable[[], Any] | None = None) -> list[str]:

@@ -311,9 +311,11 @@ def test_modules_that_pytest_imports(project: Project, tmp_path: Path) -> None:
             "checks/unit/test_it.py": PYTEST_MODULE.replace("{root}", project.root),
         }
     )
+    project.write(distribution("sloppy", {"checks/__init__.py": ""}), tmp_path / "deps")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "checks"],
         cwd=project.folder,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "deps")},
         capture_output=True,
         text=True,
     )

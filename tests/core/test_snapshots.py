@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from remotebatch.packing.code import collect
-from tests.support.projects import Project
+from tests.support.projects import Project, forget_modules
 
 
 @pytest.fixture
-def project(tmp_path: Path, root: str, monkeypatch: pytest.MonkeyPatch) -> Project:
+def project(tmp_path: Path, root: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """A project whose folder is on sys.path here too."""
     made = Project(tmp_path / "project", root)
     monkeypatch.syspath_prepend(str(made.folder))
-    return made
+    yield made
+    forget_modules(made.folder)
 
 
 _opened: list[str] = []
@@ -134,3 +135,19 @@ assert set(job.results(120)) == {(sys.argv[1], sys.argv[1])}, set(job.results())
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(lambda made: made.run(script, made.folder.name), projects))
+
+
+def test_a_second_submission_stores_no_code_again(project: Project, root: str) -> None:
+    project.write({"pkg/__init__.py": "def f(): pass\n", "pkg/data.bin": bytes(100_000)})
+    script = "import pkg; same(pkg.f)"
+    project.run(script)
+    stored = state_of(Path(root, "blobs/remotebatch-objects"))
+    project.run(script)
+    assert state_of(Path(root, "blobs/remotebatch-objects")) == stored
+    assert any(name.endswith("pkg/data.bin") for name, *_ in stored)
+
+
+def state_of(folder: Path) -> set[tuple[str, int, int]]:
+    """The files in a folder, with what differs when they have been written again."""
+    found = ((path, path.stat()) for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc")
+    return {(str(path), status.st_ino, status.st_mtime_ns) for path, status in found}

@@ -64,6 +64,13 @@ class Project:
         return done.stdout
 
 
+def forget_modules(folder: Path) -> None:
+    """Have modules that were imported from a folder be imported anew."""
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", None)).startswith(f"{folder}/"):
+            del sys.modules[name]
+
+
 def distribution(name: str, files: dict[str, str], recorded: bool = True) -> dict[str, str | bytes]:
     """The files of an installed distribution, with its metadata.
 
