@@ -22,6 +22,7 @@ from remotebatch.packing.ownership import (
     is_front,
     is_installed,
     locate,
+    metadata_of,
     misplaced,
     places,
     roots,
@@ -126,7 +127,8 @@ class _Collected:
             and not self._exclude.name(os.path.basename(location.path), location.place)
         ]
         for location in own:
-            self.take(location)
+            for part in (location, *metadata_of(location)):
+                self.take(part)
         if not own and (all_places or package in _NEVER_OWN):
             return
         used: set[str] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import site
@@ -9,6 +10,7 @@ import sys
 import sysconfig
 from dataclasses import dataclass
 from functools import cache
+from urllib.parse import unquote, urlsplit
 
 SITE_NAMES = frozenset({"site-packages", "dist-packages"})
 _METADATA = (".dist-info", ".egg-info")
@@ -55,6 +57,13 @@ def is_listed(path: str, directory: str) -> bool:
     return os.path.basename(directory) in SITE_NAMES and (site is None or site.has_unlisted)
 
 
+def editable_metadata(path: str, directory: str) -> list[str]:
+    """Folders in a directory with the metadata of editable installs that a file or folder is part of."""
+    site_directory = _site_directory(directory)
+    known = {} if site_directory is None else site_directory.editable
+    return [folder for folder, project in known.items() if path.startswith(project + os.sep)]
+
+
 def holds_distributions(directory: str) -> bool:
     """Whether distributions are installed in a directory that list their files."""
     found = _site_directory(directory)
@@ -71,6 +80,8 @@ class _SiteDirectory:
     """Folders that some of it lies in."""
     has_unlisted: bool
     """Whether one of them lists none."""
+    editable: dict[str, str]
+    """Folder with the metadata of an editable install → folder of the project."""
 
 
 _site_directories: dict[str, tuple[int, _SiteDirectory | None]] = {}
@@ -104,10 +115,28 @@ def _read_site_directory(directory: str) -> _SiteDirectory | None:
                 files.update(_LISTED.findall(file.read()))
         except OSError:
             unlisted = True
+    editable = {}
+    for name in metadata:
+        described = os.path.join(directory, name)
+        project = _editable_project(described)
+        if project is not None:
+            editable[described] = project
     folders: set[bytes] = set()
     for path in files:
         folder = path.rpartition(b"/")[0]
         while folder and folder not in folders:
             folders.add(folder)
             folder = folder.rpartition(b"/")[0]
-    return _SiteDirectory(frozenset(files), frozenset(folders), unlisted)
+    return _SiteDirectory(frozenset(files), frozenset(folders), unlisted, editable)
+
+
+def _editable_project(metadata: str) -> str | None:
+    """The project's folder, where a distribution's metadata say that it is an editable install (PEP 610)."""
+    try:
+        with open(os.path.join(metadata, "direct_url.json"), "rb") as file:
+            origin = json.load(file)
+        if not origin["dir_info"]["editable"]:
+            return None
+        return unquote(urlsplit(origin["url"]).path).rstrip("/")
+    except (OSError, ValueError, KeyError, TypeError):  # none, as most have none
+        return None

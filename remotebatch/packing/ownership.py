@@ -20,6 +20,7 @@ from typing import Any
 
 from remotebatch.packing.installed import (
     default_directories,
+    editable_metadata,
     holds_distributions,
     in_standard_library,
     is_listed,
@@ -107,6 +108,16 @@ def further_installed() -> list[tuple[str, bool]]:
     order = roots()
     told = [root for root in order if root not in default_directories() and holds_distributions(root)]
     return [(root, is_front(root, order)) for root in reversed(told)]
+
+
+def metadata_of(location: Location) -> list[Location]:
+    """The metadata of the editable installs that something is part of: its version, its entry points."""
+    return [
+        Location(os.path.basename(folder), root, folder, True)
+        for root in roots()
+        for folder in editable_metadata(location.path, root)
+        if os.path.basename(folder).partition("-")[0] not in OURS
+    ]
 
 
 def is_front(root: str, order: Mapping[str, int]) -> bool:

@@ -89,7 +89,8 @@ def test_what_pip_installs_into_a_target(project: Project, tmp_path: Path) -> No
 
 
 def test_an_editable_install_is_own(project: Project, tmp_path: Path) -> None:
-    files = {"src/acme/__init__.py": "from acme.sub import where\n", "src/acme/sub.py": WHERE}
+    version = "from importlib.metadata import version\n__version__ = version('acme')\n"
+    files = {"src/acme/__init__.py": f"from acme.sub import where\n{version}", "src/acme/sub.py": WHERE}
     project.write({**files, "pyproject.toml": PYPROJECT}, tmp_path / "source")
     environment = tmp_path / "venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
@@ -98,8 +99,10 @@ def test_an_editable_install_is_own(project: Project, tmp_path: Path) -> None:
     (site,) = environment.glob("lib/python*/site-packages")
     (site / "ours.pth").write_text("\n".join(ours))
     pip_install("--editable", str(tmp_path / "source"), python=python)
-    project.run("import acme; same(acme.where); same(lambda: acme.where())", python=python)
-    assert travelled(project) == {"acme/__init__.py", "acme/sub.py"}
+    project.run("import acme; same(acme.where); same(lambda: acme.__version__)", python=python)
+    found = travelled(project)
+    assert {name for name in found if ".dist-info" not in name} == {"acme/__init__.py", "acme/sub.py"}
+    assert "acme-1.0.dist-info/METADATA" in found
 
 
 def test_a_namespace_package_partly_installed(project: Project, tmp_path: Path) -> None:
