@@ -16,6 +16,7 @@ from remotebatch.jobs.array import ArrayJob
 from remotebatch.jobs.task import SingleJob
 from remotebatch.packing.call import pack_call
 from remotebatch.packing.call_text import short
+from remotebatch.packing.functions import CodeSettings
 from remotebatch.packing.importing import refuse_while_importing
 from remotebatch.packing.inputs import Element, pack_commands
 from remotebatch.pools import Pool
@@ -220,7 +221,9 @@ class SubmissionEnvironment:
             raise CannotSend(
                 f"{short(function)} is a coroutine function: send a function that calls asyncio.run on it"
             )
-        packed, inputs = pack_call(function, elements, initializer, self._settings.include_definitions)
+        settings = self._settings
+        code = CodeSettings(settings.include_definitions, settings.include, settings.exclude)
+        packed, inputs = pack_call(function, elements, initializer, code)
         return self._send(
             Submission(
                 id=str(uuid.uuid4()),

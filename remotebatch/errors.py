@@ -11,6 +11,8 @@
     └── JobFailed                             the job ended without a result; failure_type says why
         └── RemoteException                   the user's exception, of a type that cannot be rebuilt here
 
+A :class:`ModuleStateWarning` is a warning.
+
 A user's own exception is raised as itself wherever it can be rebuilt. Timeouts are the builtin
 :class:`TimeoutError`.
 """
@@ -27,6 +29,7 @@ __all__ = [
     "InvalidSetting",
     "JobFailed",
     "JobNotFound",
+    "ModuleStateWarning",
     "ProviderError",
     "ProviderUnavailable",
     "RandomStateWarning",
@@ -57,6 +60,13 @@ class ProviderUnavailable(ProviderError):
 
 class JobNotFound(ProviderError, LookupError):
     """The provider knows no job of that id (or it has been deleted)."""
+
+
+class ModuleStateWarning(UserWarning):
+    """A name in a module of the user's has another value here than its source gives it.
+
+    A task imports the module afresh and finds what the source says. The warning names the remedy.
+    """
 
 
 class JobFailed(RemoteBatchError):

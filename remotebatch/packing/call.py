@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from remotebatch.packing.functions import FunctionObject, PackedFunction
+from remotebatch.packing.functions import ALL_CODE, CodeSettings, FunctionObject, PackedFunction
 from remotebatch.packing.inputs import Element, Inputs, pack_inputs
 from remotebatch.packing.randomness import shared_arguments, warn_of_generators
 from remotebatch.packing.refusals import named_arguments
@@ -22,15 +22,16 @@ def pack_call(
     function: Callable[..., Any],
     elements: Iterable[Element],
     initializer: Callable[[], Any] | None = None,
-    include_definitions: bool = True,
+    code: CodeSettings = ALL_CODE,
 ) -> PackedCall:
     """Pack a function and the elements that it is called with.
 
-    :param include_definitions: whether the user's own modules travel with them.
+    :param code: which of the user's own modules and files travel with them.
     :raises CannotSend: naming what cannot be pickled, or a package of the user's that is too large.
+    :raises InvalidSetting: if something to include is not there.
     :warns RandomStateWarning: if all of several elements would draw the same random numbers.
     """
-    packed = PackedFunction(function, initializer, include_definitions)
+    packed = PackedFunction(function, initializer, code)
     shared: list[str] = []
     inputs = pack_inputs(function, _compared(function, elements, shared), packed.needs)
     try:

@@ -7,13 +7,26 @@ import io
 import os
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
 from remotebatch.packing.archives import Archive, archive_of
-from remotebatch.packing.ownership import Location, locate
+from remotebatch.packing.exclusions import Exclusions, exclusions
+from remotebatch.packing.included import included
+from remotebatch.packing.ownership import (
+    OURS,
+    PROGRAMS,
+    Location,
+    is_front,
+    is_installed,
+    locate,
+    metadata_of,
+    misplaced,
+    places,
+    roots,
+)
 from remotebatch_kernel.evaluation.user_code import Main
 from remotebatch_kernel.formats import code_package
 from remotebatch_kernel.formats.code_package import Description, Root
@@ -26,6 +39,8 @@ class CodePackage:
     description: Description
     archives: dict[str, Archive]
     """By their digests."""
+    found: dict[Location, Archive]
+    """What is in it."""
 
     def lay(self, tree: str) -> None:
         """Lay it out as a tree, unless that is there.
@@ -40,35 +55,88 @@ class CodePackage:
 
     def path_of(self, location: Location) -> str:
         """Path of a location in the tree."""
-        roots = [root.origin for root in self.description.roots]
-        return f"{roots.index(location.root)}/{os.path.basename(location.path)}"
+        origins = [root.origin for root in self.description.roots]
+        return f"{origins.index(location.root)}/{location.place}"
 
 
-def collect(names: Iterable[str], main: Location | None, exclude: Sequence[str]) -> CodePackage | None:
+def collect(
+    names: Iterable[str],
+    main: Location | None,
+    include: Iterable[str | os.PathLike[str]] = (),
+    exclude: Sequence[str] = (),
+    beside: Location | None = None,
+) -> CodePackage | None:
     """Collect modules, and the user's own modules that these import in turn.
 
     :param names: modules to begin with.
     :param main: the script's own file, if it is needed.
+    :param include: what travels in any case, as the setting of that name says.
+    :param exclude: what is left out, as the setting of that name says.
+    :param beside: the script's file, needed or not, beside which there may be files to include.
     :returns: None if none of them is the user's own.
-    :raises CannotSend: if a package is too large.
-    :raises OSError: if a file cannot be read.
+    :raises CannotSend: if a package is too large, or a file cannot be read.
+    :raises InvalidSetting: if something to include is not there.
     """
-    found: dict[Location, Archive] = {}
-    seen: set[str] = set()
-    waiting = [name.partition(".")[0] for name in names]
+    collected = _Collected(exclude)
     if main is not None:
-        found[main] = archive_of(main)
-        waiting += found[main].imports
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for location in locate(name):
-            archive = found[location] = archive_of(location, exclude)
-            waiting += archive.imports
-            waiting += _used_by_loaded(name)
-    return _package(found) if found else None
+        collected.take(main, exclusions(()))
+    collected.follow(names)
+    for location in included(include, beside, list(collected.found)):
+        collected.take(location)
+    collected.follow(())
+    return _package(collected.found) if collected.found else None
+
+
+class _Collected:
+    """What has been collected so far."""
+
+    def __init__(self, exclude: Sequence[str]) -> None:
+        self.found: dict[Location, Archive] = {}
+        self._exclude = exclusions(tuple(exclude))
+        self._seen: set[str] = set()
+        self._waiting: list[str] = []
+        self._loaded: dict[str, list[tuple[str, ModuleType]]] = {}
+        for name, module in list(sys.modules.items()):
+            if type(module) is ModuleType:
+                self._loaded.setdefault(name.partition(".")[0], []).append((name, module))
+
+    def take(self, location: Location, leave_out: Exclusions | None = None) -> None:
+        """Take an archive of something, and note what that imports."""
+        if location not in self.found:
+            archive = self.found[location] = archive_of(location, leave_out or self._exclude)
+            self._waiting += archive.imports
+
+    def follow(self, names: Iterable[str]) -> None:
+        """Take modules and what they import, and what is noted already."""
+        self._waiting += names
+        while self._waiting:
+            name = self._waiting.pop()
+            package = name.partition(".")[0]
+            if package not in self._seen:
+                self._seen.add(package)
+                self._follow_package(package)
+
+    def _follow_package(self, package: str) -> None:
+        if package in OURS:
+            return
+        all_places = places(package)
+        own = [
+            location
+            for location in all_places
+            if not is_installed(location)
+            and not self._exclude.name(os.path.basename(location.path), location.place)
+        ]
+        for location in own:
+            for part in (location, *metadata_of(location)):
+                self.take(part)
+        if not own and (all_places or package in _NEVER_OWN):
+            return
+        used: set[str] = set()
+        for name, module in self._loaded.get(package, ()):
+            used.update(_used_by(module))
+            if name != package and (odd := misplaced(name)) is not None:
+                self.take(odd)
+        self._waiting += used
 
 
 def script() -> tuple[Main, Location | None]:
@@ -86,42 +154,49 @@ def script() -> tuple[Main, Location | None]:
 
 
 def _package(found: dict[Location, Archive]) -> CodePackage:
-    order = {os.path.abspath(path): place for place, path in reversed(list(enumerate(sys.path)))}
-    library = min((order[path] for path in order if path in _library()), default=0)
-    roots: dict[str, list[str]] = {}
-    for location, archive in sorted(found.items(), key=lambda item: (item[0].root, item[0].name)):
-        roots.setdefault(location.root, []).append(archive.digest)
+    order = roots()
+    archives: dict[str, list[str]] = {}
+    for location, archive in sorted(found.items(), key=lambda item: (item[0].root, item[0].place)):
+        archives.setdefault(location.root, []).append(archive.digest)
     described = [
-        Root(root, order.get(root, len(sys.path)) < library, roots[root])
-        for root in sorted(roots, key=lambda root: (order.get(root, len(sys.path)), root))
+        Root(root, is_front(root, order), archives[root])
+        for root in sorted(archives, key=lambda root: (order.get(root, len(sys.path)), root))
     ]
-    digest = hashlib.sha256(repr([(root.front, root.archives) for root in described]).encode()).hexdigest()
+    origins = [root.origin for root in described]
+    names = {
+        location.module: f"{origins.index(location.root)}/{location.place}"
+        for location in found
+        if location.module is not None
+    }
+    content = [[(root.front, root.archives) for root in described], sorted(names.items())]
+    digest = hashlib.sha256(repr(content).encode()).hexdigest()
     platform = sysconfig.get_platform() if any(archive.compiled for archive in found.values()) else ""
     return CodePackage(
-        Description(digest, described, platform), {archive.digest: archive for archive in found.values()}
+        Description(digest, described, platform, names),
+        {archive.digest: archive for archive in found.values()},
+        found,
     )
 
 
-def _library() -> set[str]:
-    return {os.path.dirname(os.__file__), *(sysconfig.get_path(key) for key in ("stdlib", "platstdlib"))}
+def _used_by(module: ModuleType) -> set[str]:
+    """Homes of what a loaded module holds: plugins may be registered in it that it does not import."""
+    used: set[str] = set()
+    for name, value in list(vars(module).items()):
+        kind = type(value)
+        if kind in _WITH_HOME:
+            used.add(_home(value))
+        elif kind in _REGISTRIES and len(value) <= _LARGEST_REGISTRY and name != "__builtins__":
+            items = list(value.values()) if kind is dict else list(value)
+            used.update(_home(item) for item in items if type(item) in _WITH_HOME)
+    return used
 
 
-def _used_by_loaded(package: str) -> Iterator[str]:
-    """Homes of what a package's loaded modules hold: plugins may be registered that none imports."""
-    for name, module in list(sys.modules.items()):
-        if (name == package or name.startswith(f"{package}.")) and type(module) is ModuleType:
-            for value in list(vars(module).values()):
-                yield from _homes(value)
-                if type(value) in (dict, list, tuple, set, frozenset) and len(value) <= _LARGEST_REGISTRY:
-                    for item in list(value.values() if type(value) is dict else value):
-                        yield from _homes(item)
+def _home(value: Any) -> str:
+    home = value.__name__ if type(value) is ModuleType else value.__module__
+    return home if isinstance(home, str) else "builtins"
 
 
-def _homes(value: Any) -> Iterator[str]:
-    if type(value) is ModuleType:
-        yield value.__name__.partition(".")[0]
-    elif type(value) in (type, FunctionType) and isinstance(value.__module__, str):
-        yield value.__module__.partition(".")[0]
-
-
+_NEVER_OWN = sys.stdlib_module_names | PROGRAMS
+_WITH_HOME = frozenset({ModuleType, type, FunctionType})
+_REGISTRIES = frozenset({dict, list, tuple, set, frozenset})
 _LARGEST_REGISTRY = 1000

@@ -5,20 +5,34 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cloudpickle
 
 from remotebatch.errors import CannotSend
 from remotebatch.packing.code import CodePackage, collect, script
-from remotebatch.packing.ownership import locate
+from remotebatch.packing.ownership import further_installed, locate
 from remotebatch.packing.pickler import Needs, Pickler
 from remotebatch.packing.preloading import used_modules
 from remotebatch.packing.refusals import explain_function
+from remotebatch.packing.state import warn_of_state
 from remotebatch_kernel.formats import envelope
+
+
+class CodeSettings(NamedTuple):
+    """Which of the user's own code travels; see :class:`~remotebatch.JobSettings`."""
+
+    travels: bool = True
+    include: Sequence[str | os.PathLike[str]] = ()
+    exclude: Sequence[str] = ()
+
+
+ALL_CODE = CodeSettings()
+"""What travels where nothing is set."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +56,13 @@ class PackedFunction:
     """
 
     def __init__(
-        self, function: Callable[..., Any], initializer: Callable[[], Any] | None, include_definitions: bool
+        self, function: Callable[..., Any], initializer: Callable[[], Any] | None, code: CodeSettings
     ) -> None:
         self.name = _name_of(function)
         self.needs = Needs()
         """What the function needs of the user's own code; the arguments add to it."""
-        self._include_definitions = include_definitions
+        self._functions = function, initializer
+        self._code = code
         buffer = io.BytesIO()
         content = {"function": function, "initializer": initializer}
         try:
@@ -60,14 +75,15 @@ class PackedFunction:
         """The function object.
 
         :raises CannotSend: if a package of the user's is too large, or cannot be read.
+        :raises InvalidSetting: if something to include is not there.
         """
         main, file = script()
         code = None
-        if self._include_definitions:
-            try:
-                code = collect(self.needs.modules, file if self.needs.main else None, ())
-            except OSError as error:
-                raise CannotSend(f"the code of function {self.name!r} cannot be read: {error}") from None
+        if self._code.travels:
+            needed = file if self.needs.main else None
+            code = collect(self.needs.modules, needed, self._code.include, self._code.exclude, file)
+        if code is not None:
+            warn_of_state(code.found, self.name, self._functions)
         if file is not None and code is not None and self.needs.main:
             main = main._replace(file=code.path_of(file))
         used = used_modules(self.needs.modules)
@@ -81,7 +97,8 @@ class PackedFunction:
                 "code": code.description if code else None,
                 "source_lines": self.needs.source_lines,
                 "standard_modules": used.standard,
-                "unsent": {} if self._include_definitions else self._unsent(),
+                "unsent": {} if self._code.travels else self._unsent(),
+                "installed": further_installed(),
             },
             self._payload,
         )

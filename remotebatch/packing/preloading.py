@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from remotebatch.packing.ownership import locate
+from remotebatch.packing.ownership import is_everywhere, locate
 
 _NOT_PRELOADED = frozenset({"__main__", "cloudpickle", "remotebatch_kernel"})
 
@@ -45,7 +45,7 @@ def used_modules(names: Iterable[str]) -> Used:
             waiting += _homes(module)
         elif package in sys.stdlib_module_names:
             standard.add(name)
-        else:
+        elif is_everywhere(package):
             installed.add(name)
     return Used(sorted(installed), sorted(standard))
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from remotebatch.input_files import expand
 from remotebatch.packing.kernel_archive import kernel_digest
 from remotebatch.provider.records import JobRecord
 from remotebatch.provider.submission import Submission
@@ -34,10 +35,7 @@ def record_of(
     :raises OSError: if an input file cannot be read.
     """
     settings: JobSettings = more.pop("settings", submission.settings)
-    files = {
-        name: put_file(source if isinstance(source, bytes) else Path(source))
-        for name, source in settings.input_files.items()
-    }
+    files = {name: put_file(source) for name, source in expand(settings.input_files).items()}
     return JobRecord(
         id=submission.id,
         provider_job_id=provider_job_id,
@@ -76,4 +74,6 @@ def _plain(settings: JobSettings) -> JobSettings:
             changes[name] = value.total_seconds()
         elif isinstance(value, os.PathLike):
             changes[name] = os.fspath(value)
+        elif isinstance(value, list):
+            changes[name] = [os.fspath(item) if isinstance(item, os.PathLike) else item for item in value]
     return msgspec.structs.replace(settings, **changes)

@@ -100,7 +100,7 @@ def test_a_managed_identity_takes_the_place_of_signatures(processes: SubmissionE
         ({"node_fill": "tight"}, "node_fill='tight'"),
         ({"environment": {"AZ_BATCH_TASK_ID": "1"}}, "'AZ_BATCH_TASK_ID': names with AZ_BATCH_"),
         ({"input_files": {"a": b"", "a/b": b""}}, "'a' is a file, so 'a/b' cannot lie in it"),
-        ({"input_files": {"a/b": b"", "a//b": b""}}, "'a/b' and 'a//b' are the same place"),
+        ({"input_files": {"a/b": b"", "a//b": b""}}, "'a/b' and 'a//b' have a file in the same place"),
         ({"sas_lifetime": 0}, "sas_lifetime=0: expected a number greater than 0"),
     ],
 )

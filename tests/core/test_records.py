@@ -81,7 +81,7 @@ def test_a_record_of_version_1_is_read() -> None:
 
 
 @pytest.mark.parametrize("version", [None, RECORD_VERSION])
-@pytest.mark.parametrize("missing", ["network", "gpu_count", "max_retries"])
+@pytest.mark.parametrize("missing", ["network", "gpu_count", "max_retries", "include", "exclude"])
 def test_a_setting_that_a_record_lacks_has_its_default(version: int | None, missing: str) -> None:
     plain: dict[str, Any] = VERSION_1 if version is None else json.loads(encode_record(record()))
     settings = {name: value for name, value in plain["settings"].items() if name != missing}

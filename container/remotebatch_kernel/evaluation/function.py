@@ -62,7 +62,7 @@ def load(path: str, code: str, image: str = "") -> Function:
     header, payload = _open(path)
     check_version(header)
     description = header["code"] and Description.from_plain(header["code"])
-    user_code.enter(code, description, user_code.Main(*header["main"]))
+    user_code.enter(code, description, user_code.Main(*header["main"]), header["installed"])
     _install_source(header["source_lines"])
     unsent = header.get("unsent", {})
     try:

@@ -44,6 +44,13 @@ def explained(error: BaseException, place: Place, again: Callable[[_Loads], obje
     """
     if isinstance(error, (Terminated, MemoryError, KernelFailure)):
         return error
+    compiled = user_code.compiled_for_another(error) if isinstance(error, ImportError) else None
+    if compiled is not None:
+        message = (
+            f"{place.what} needs a compiled module that cannot be imported where the task runs: {compiled}. "
+            f"Install it there, or choose a container_image of the platform that it is compiled for"
+        )
+        return KernelFailure("ModuleMissing", exit_codes.MODULE_MISSING, message)
     if isinstance(error, ModuleNotFoundError):
         return KernelFailure("ModuleMissing", exit_codes.MODULE_MISSING, _missing_module(error, place))
     if user_code.strip_to_import(error):

@@ -11,12 +11,13 @@ import builtins
 import importlib.machinery
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from remotebatch_kernel import rebuilding
+from remotebatch_kernel.evaluation import compiled, odd_names
 from remotebatch_kernel.formats.code_package import Description
 
 
@@ -33,20 +34,35 @@ class Main(NamedTuple):
 
 _importing = False
 _origins: list[tuple[str, str]] = []  # (directory on this node, the client's own directory)
+_platform = ""  # what compiled modules of the user's are for
 
 
-def enter(tree: str, description: Description | None, main: Main) -> None:
+def enter(
+    tree: str,
+    description: Description | None,
+    main: Main,
+    installed: Iterable[tuple[str, bool]] = (),
+) -> None:
     """Make the process that of a user's program: ``sys.path``, ``sys.argv`` and ``__main__``.
 
     Repeating it is harmless.
 
     :param tree: where the code package was laid.
+    :param installed: further directories of installed packages at the client, and whether each comes before
+        the standard library there; one that is here too is used.
     """
+    for directory, is_front in installed:
+        if directory not in sys.path and os.path.isdir(directory):
+            sys.path.insert(0 if is_front else len(sys.path), directory)
+    global _platform
     if description is not None:
         _origins[:] = [
             (os.path.join(tree, str(number)), root.origin) for number, root in enumerate(description.roots)
         ]
         sys.path[:] = _with_roots(sys.path, description)
+        if description.names:
+            odd_names.install({name: os.path.join(tree, path) for name, path in description.names.items()})
+        _platform = description.platform
     sys.argv = [main.argv]
     module = ModuleType("__main__")
     vars(module)["__builtins__"] = builtins
@@ -60,13 +76,22 @@ def enter(tree: str, description: Description | None, main: Main) -> None:
 
 
 def _with_roots(path: list[str], description: Description) -> list[str]:
-    """A module search path with the directories of the tree, each in the place of the one it was made of."""
-    places = {origin: directory for directory, origin in _origins}
-    replaced = [places.get(entry, entry) for entry in path]
-    new = [(directory, root.front) for (directory, _), root in zip(_origins, description.roots)]
-    front = [directory for directory, is_front in new if is_front and directory not in replaced]
-    end = [directory for directory, is_front in new if not is_front and directory not in replaced]
-    return [*front, *replaced, *end]
+    """A module search path with the directories of the tree, each before the one that it was made of.
+
+    That stays, where this machine has it too: other packages may be installed there.
+    """
+    new = [directory for directory, _ in _origins if directory not in path]
+    places = {origin: directory for directory, origin in _origins if directory in new}
+    found: list[str] = []
+    for entry in path:
+        found += [places[entry], entry] if entry in places else [entry]
+    front = {directory for (directory, _), root in zip(_origins, description.roots) if root.front}
+    missing = [directory for directory in new if directory not in found]
+    return [
+        *(directory for directory in missing if directory in front),
+        *found,
+        *(directory for directory in missing if directory not in front),
+    ]
 
 
 @contextmanager
@@ -154,6 +179,11 @@ def _traces(error: BaseException) -> Iterator[TracebackType]:
 
 def _lies_in_tree(path: str) -> bool:
     return any(path.startswith(directory + os.sep) for directory, _ in _origins)
+
+
+def compiled_for_another(error: ImportError) -> str | None:
+    """Why a compiled module of the user's cannot be imported here, in words; None if it is not that."""
+    return compiled.reason(error, [directory for directory, _ in _origins], _platform)
 
 
 def main_from_plain(plain: Any) -> Main:

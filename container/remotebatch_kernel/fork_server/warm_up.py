@@ -75,6 +75,7 @@ class WarmUp:
             "code": None,
             "main": Main(None, None, ""),
             "source_lines": {},
+            "installed": [],
         }
 
         def trivial(number: int) -> int:  # within another function, and so pickled by value

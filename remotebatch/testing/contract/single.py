@@ -187,6 +187,25 @@ class SingleContract(Contract):
         ).submit(read)
         assert job.result(TIMEOUT) == ("from bytes", "from a path", "hello")
 
+    def test_folders_and_patterns_of_input_files(
+        self, environment: SubmissionEnvironment, tmp_path: Path
+    ) -> None:
+        for name in ("data/a.csv", "data/inner/b.csv", "data/inner/c d.txt"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(name)
+
+        def names() -> list[str]:
+            import os
+
+            found = [os.path.join(folder, name) for folder, _, names in os.walk("here") for name in names]
+            return sorted(os.path.relpath(path, "here") for path in found)
+
+        files = {"here/all": tmp_path / "data", "here/some": f"{tmp_path}/data/**/*.csv"}
+        job = environment.options(input_files=files).submit(names)
+        expected = ["all/a.csv", "all/inner/b.csv", "all/inner/c d.txt", "some/a.csv", "some/inner/b.csv"]
+        assert job.result(TIMEOUT) == expected
+        assert sorted(job.settings["input_files"]) == [f"here/{name}" for name in expected]
+
     def test_task_knows_where_it_is(self, environment: SubmissionEnvironment) -> None:
         def look(_: int) -> tuple[str, ...]:
             import os
