@@ -12,7 +12,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from remotebatch.runtime import vcpu_count
+from remotebatch import task
+from remotebatch.task import vcpu_count
 
 if TYPE_CHECKING:
     from remotebatch.command import Command
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
         InvalidSetting,
         JobFailed,
         JobNotFound,
+        ModuleStateWarning,
         ProviderError,
         ProviderUnavailable,
+        RandomStateWarning,
         RemoteBatchError,
         RemoteException,
     )
@@ -58,9 +61,11 @@ __all__ = [
     "JobSettings",
     "JobStatus",
     "JobType",
+    "ModuleStateWarning",
     "OutputFile",
     "ProviderError",
     "ProviderUnavailable",
+    "RandomStateWarning",
     "RemoteBatchError",
     "RemoteException",
     "SingleJob",
@@ -72,6 +77,7 @@ __all__ = [
     "map_submit",
     "set_default_environment",
     "submit",
+    "task",
     "vcpu_count",
     "wait",
 ]
@@ -93,9 +99,11 @@ _HOMES = {
     "JobSettings": "remotebatch.settings",
     "JobStatus": "remotebatch.status",
     "JobType": "remotebatch.status",
+    "ModuleStateWarning": "remotebatch.errors",
     "OutputFile": "remotebatch.provider",
     "ProviderError": "remotebatch.errors",
     "ProviderUnavailable": "remotebatch.errors",
+    "RandomStateWarning": "remotebatch.errors",
     "RemoteBatchError": "remotebatch.errors",
     "RemoteException": "remotebatch.errors",
     "SingleJob": "remotebatch.jobs.task",

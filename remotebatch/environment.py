@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
@@ -14,10 +15,14 @@ from remotebatch.errors import CannotSend, InvalidSetting, ProviderError
 from remotebatch.jobs.array import ArrayJob
 from remotebatch.jobs.task import SingleJob
 from remotebatch.packing.call import pack_call
+from remotebatch.packing.call_text import short
+from remotebatch.packing.functions import CodeSettings
+from remotebatch.packing.importing import refuse_while_importing
 from remotebatch.packing.inputs import Element, pack_commands
 from remotebatch.pools import Pool
 from remotebatch.provider import JobRecord, Submission
 from remotebatch.provider.plugins import provider_class
+from remotebatch.provider.variables import JOB_ID_VARIABLE
 from remotebatch.settings import JobSettings
 from remotebatch.status import JobType
 from remotebatch.tracking.client import Client
@@ -94,7 +99,8 @@ class SubmissionEnvironment:
         kind = self._client.provider.settings_type
         known = {name: getattr(self._settings, name) for name in kind.__struct_fields__}
         checked = check(kind, {**known, **settings}, "setting")
-        self._client.provider.check(checked)
+        if JOB_ID_VARIABLE not in os.environ:  # a task may never use it, and is not to ask in vain
+            self._client.provider.check(checked)
         derived = object.__new__(SubmissionEnvironment)
         derived._client, derived._settings = self._client, checked
         return derived
@@ -153,7 +159,7 @@ class SubmissionEnvironment:
                 raise CannotSend("an array of commands takes an iterable of Command and nothing else")
             return ArrayJob(self, self._submit_commands(JobType.ARRAY, function))
         if not iterables:
-            raise CannotSend(f"map_submit({function!r}): nothing to map over")
+            raise CannotSend(f"map_submit({short(function)}): nothing to map over")
         if not isinstance(chunksize, int) or chunksize < 1:
             raise InvalidSetting(f"chunksize={chunksize!r}: expected an integer of at least 1")
         elements: Iterator[Element] = ((args, {}) for args in zip(*iterables))
@@ -180,6 +186,16 @@ class SubmissionEnvironment:
         """
         return self._attach(self._client.provider.job(str(job_id)), finished=False)
 
+    def job_of(self, record: JobRecord) -> SingleJob[Any] | ArrayJob[Any]:
+        """The job object of a record, without asking the provider."""
+        tracker = self._client.tracker(record)
+        return SingleJob(self, tracker) if record.type is JobType.SINGLE else ArrayJob(self, tracker)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what it takes to make it again: no connection, and no credentials, which are looked up."""
+        given = {name: value for name, value in self.properties.items() if value is not None}
+        return _rebuild, (self.provider, given, self._settings)
+
     def __repr__(self) -> str:
         shown = [f"{name}={value!r}" for name, value in self.properties.items() if value is not None]
         return f"SubmissionEnvironment({', '.join([repr(self.provider), *shown])})"
@@ -188,7 +204,7 @@ class SubmissionEnvironment:
         tracker = self._client.tracker(record)
         if tracker.finished and not finished and record.task_count:
             tracker.poll_now()
-        return SingleJob(self, tracker) if record.type is JobType.SINGLE else ArrayJob(self, tracker)
+        return self.job_of(record)
 
     def _submit_calls(
         self,
@@ -198,13 +214,16 @@ class SubmissionEnvironment:
         chunksize: int,
         initializer: Callable[[], Any] | None,
     ) -> Tracker:
+        refuse_while_importing()
         if not callable(function):
-            raise CannotSend(f"{function!r} is no function and no Command")
+            raise CannotSend(f"{short(function)} is no function and no Command")
         if inspect.iscoroutinefunction(function):
             raise CannotSend(
-                f"{function!r} is a coroutine function: send a function that calls asyncio.run on it"
+                f"{short(function)} is a coroutine function: send a function that calls asyncio.run on it"
             )
-        packed, inputs = pack_call(function, elements, initializer, self._settings.include_definitions)
+        settings = self._settings
+        code = CodeSettings(settings.include_definitions, settings.include, settings.exclude)
+        packed, inputs = pack_call(function, elements, initializer, code)
         return self._send(
             Submission(
                 id=str(uuid.uuid4()),
@@ -218,6 +237,7 @@ class SubmissionEnvironment:
         )
 
     def _submit_commands(self, kind: JobType, commands: Iterable[Command]) -> Tracker:
+        refuse_while_importing()
         iterator = iter(commands)
         first = next(iterator, None)
         inputs = pack_commands([] if first is None else chain([first], iterator))
@@ -239,6 +259,13 @@ class SubmissionEnvironment:
             return self._client.tracker(self._client.provider.submit(submission))
         finally:
             submission.inputs.close()
+
+
+def _rebuild(provider: str, properties: dict[str, Any], settings: JobSettings) -> SubmissionEnvironment:
+    """An environment out of its pickle."""
+    environment = SubmissionEnvironment(provider, **properties)
+    environment._settings = settings
+    return environment
 
 
 def set_default_environment(environment: SubmissionEnvironment | None) -> None:

@@ -11,6 +11,8 @@
     └── JobFailed                             the job ended without a result; failure_type says why
         └── RemoteException                   the user's exception, of a type that cannot be rebuilt here
 
+A :class:`ModuleStateWarning` is a warning.
+
 A user's own exception is raised as itself wherever it can be rebuilt. Timeouts are the builtin
 :class:`TimeoutError`.
 """
@@ -27,8 +29,10 @@ __all__ = [
     "InvalidSetting",
     "JobFailed",
     "JobNotFound",
+    "ModuleStateWarning",
     "ProviderError",
     "ProviderUnavailable",
+    "RandomStateWarning",
     "RemoteBatchError",
     "RemoteException",
 ]
@@ -56,6 +60,13 @@ class ProviderUnavailable(ProviderError):
 
 class JobNotFound(ProviderError, LookupError):
     """The provider knows no job of that id (or it has been deleted)."""
+
+
+class ModuleStateWarning(UserWarning):
+    """A name in a module of the user's has another value here than its source gives it.
+
+    A task imports the module afresh and finds what the source says. The warning names the remedy.
+    """
 
 
 class JobFailed(RemoteBatchError):
@@ -86,3 +97,7 @@ class RemoteException(JobFailed):
 
     type_name: str
     remote_traceback: str
+
+
+class RandomStateWarning(UserWarning):
+    """A function of an array has a random generator that gives every child the same numbers."""

@@ -109,6 +109,8 @@ def _describe(info: Any) -> str:
         msgspec.inspect.TimeDeltaType: "a timedelta",
         msgspec.inspect.BytesType: "bytes",
     }
+    if isinstance(info, msgspec.inspect.Metadata):
+        return str((info.extra_json_schema or {}).get("description") or _describe(info.type))
     if isinstance(info, msgspec.inspect.UnionType):
         return " or ".join(_describe(kind) for kind in info.types)
     if isinstance(info, msgspec.inspect.StrType):

@@ -8,6 +8,7 @@ This file is parsed by whatever Python an image happens to have, so it stays wit
 old versions until that version has been checked.
 """
 
+import os
 import sys
 
 OLDEST_PYTHON = (3, 9)
@@ -21,6 +22,8 @@ def main(arguments):  # type: ignore[no-untyped-def]
             "choose a container_image with a newer Python\n" % (sys.version_info[:2] + OLDEST_PYTHON)
         )
         return 90  # exit_codes.VERSION_MISMATCH, which an old Python could not import
+    # last of all: a remotebatch for tasks, where none is installed
+    sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "absent"))
     if not arguments:
         from remotebatch_kernel.hosts.azure_node import run
 

@@ -118,7 +118,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         private = self._private.setdefault(id(namespace), {"__package__": namespace.get("__package__")})
         attributes = {name: getattr(function, name) for name in _ATTRIBUTES} | vars(function)
         attributes["__annotations__"] = _annotations(function)
-        contents = [_contents(cell) for cell in function.__closure__ or ()]
+        contents = [cell_contents(cell) for cell in function.__closure__ or ()]
         submodules = _submodules(
             function.__code__, [*used.values(), *(value for (value,) in filter(None, contents))]
         )
@@ -226,7 +226,8 @@ def _submodules(code: CodeType, used: list[Any]) -> list[ModuleType]:
     ]
 
 
-def _contents(cell: CellType) -> tuple[Any, ...]:
+def cell_contents(cell: CellType) -> tuple[Any, ...]:
+    """What a cell of a closure holds: one object, or nothing."""
     try:
         return (cell.cell_contents,)
     except ValueError:  # a name that is not bound yet

@@ -11,8 +11,11 @@ from datetime import datetime, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import msgspec
+
 from remotebatch.errors import JobNotFound, ProviderError
 from remotebatch.jobs.environment import Environment
+from remotebatch.provider import JobRecord
 from remotebatch.provider.recording import user_at_host
 from remotebatch.status import JobStatus, JobType
 from remotebatch.tracking.tracker import Tracker
@@ -73,6 +76,11 @@ class Job(ABC, Generic[Value]):
     def provider_job_id(self) -> str:
         """The provider's id of the job."""
         return self._tracker.record.provider_job_id
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what it takes to attach to the job elsewhere."""
+        record = msgspec.structs.replace(self._tracker.record, base_environment={}, integrity_key=None)
+        return _attached, (self._environment, record)
 
     # -- where it stands --------------------------------------------------------------------
 
@@ -256,6 +264,11 @@ class Job(ABC, Generic[Value]):
             "status_reason": self.status_reason,
             "provider_job_id": self.provider_job_id,
         }
+
+
+def _attached(environment: Environment, record: JobRecord) -> Job[Any]:
+    """A job out of its pickle; the provider is asked when something is asked of the job."""
+    return environment.job_of(record)
 
 
 def _who() -> str:

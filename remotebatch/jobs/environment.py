@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from remotebatch.provider import JobRecord
 from remotebatch.settings import JobSettings
 from remotebatch.status import JobType
 
@@ -30,6 +31,9 @@ class Environment(Protocol):
     def settings(self) -> JobSettings:
         """The settings that jobs submitted here get."""
 
+    def close(self) -> None:
+        """Close the connections to the provider; jobs go on."""
+
     def options(self, **settings: Any) -> Environment:
         """A derived environment with other job settings."""
 
@@ -48,6 +52,9 @@ class Environment(Protocol):
 
     def job(self, job_id: str) -> SingleJob[Any] | ArrayJob[Any]:
         """Attach to a job by its id."""
+
+    def job_of(self, record: JobRecord) -> SingleJob[Any] | ArrayJob[Any]:
+        """The job object of a record, without asking the provider."""
 
     def jobs(self, type: JobType | str | None = None) -> list[SingleJob[Any] | ArrayJob[Any]]:  # noqa: A002
         """Single and Array jobs at the provider, newest first."""

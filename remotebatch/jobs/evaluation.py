@@ -26,7 +26,7 @@ class Evaluation:
     message: str
     """Why it failed; empty where it did not."""
     input_string: str = ""
-    """The call as text, shortened."""
+    """The call in short, as it was at submission; of types that are not Python's own, only the type."""
     warnings: list[dict[str, Any]] = field(default_factory=list)
     """Python warnings, each with category, message, filename and lineno."""
     timing: float | None = None

@@ -282,6 +282,10 @@ class ArrayChildJob(TaskJob[Result]):
         super().__init__(parent.environment, parent._tracker, index)
         self.parent = parent
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what it takes to attach to the job elsewhere."""
+        return ArrayChildJob, (self.parent, self._index)
+
     @property
     def id(self) -> str:
         """A UUID derived from the array's and the index, the same in every process."""

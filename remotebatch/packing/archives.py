@@ -2,94 +2,60 @@
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
-import re
-import stat
 import threading
 import time
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from remotebatch.errors import CannotSend
-from remotebatch.packing.ownership import Location
+from remotebatch.files import files_in
+from remotebatch.packing.exclusions import Exclusions
+from remotebatch.packing.ownership import Location, zip_of
+from remotebatch.packing.sources import constants_in, imports_in
 from remotebatch_kernel.formats import code_package
 from remotebatch_kernel.formats.code_package import File
 
 LIMIT = 100 * 1024 * 1024
 """Bytes that a package may have; more is refused."""
-EXCLUDED = (
-    "__pycache__",
-    "*.py[cod]",
-    ".git",
-    ".hg",
-    ".svn",
-    ".tox",
-    ".nox",
-    ".venv",
-    ".*_cache",
-    ".ipynb_checkpoints",
-    "node_modules",
-    "*.egg-info",
-    # what is secret
-    ".env",
-    ".env.*",
-    ".netrc",
-    ".pypirc",
-    ".aws",
-    ".ssh",
-    "*.pem",
-    "*.key",
-    "*.p12",
-    "*.pfx",
-    "id_rsa*",
-    "id_ed25519*",
-    "credentials",
-    "credentials.json",
-    "credentials.toml",
-    "credentials.ini",
-    "credentials.y*ml",
-    "secrets.json",
-    "secrets.toml",
-    "secrets.y*ml",
-)
-"""Names of files and folders that never travel, as :mod:`fnmatch` reads them."""
-_IMPORTS = re.compile(
-    rb"(?:^|;|:)[ \t]*(?:from[ \t]+([A-Za-z_][\w.]*)[ \t]+import\b|import[ \t]+([^\n;#]+))", re.MULTILINE
-)
-_DYNAMIC = re.compile(rb"(?:import_module|__import__|importorskip)\(\s*['\"]([A-Za-z_][\w.]*)")
-_COMPILED = (".so", ".pyd")
+_COMPILED = ".so"
 _RACY_NS = 2_000_000_000
-"""A file that was written so shortly before it was read may be written again without a change of its time."""
+"""A file that was changed so shortly before it was read may be changed again without a sign of it."""
+_ATTEMPTS = 10
+"""How often a folder is listed again because a file has vanished that was there when it was listed."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A top-level package or module as it was when it was read."""
+    """A package, module, folder or file as it was when it was read."""
 
     digest: str
     """SHA-256 of names and contents, in hex."""
     data: bytes
     imports: frozenset[str]
     """Top-level names of the modules that its files import."""
+    constants: Mapping[str, Mapping[str, Any]]
+    """Path of a module's file → name → value, of the literals in it; relative to the root."""
     compiled: bool
     """Whether there are compiled modules in it."""
 
 
 class _Found(NamedTuple):
     name: str
+    """Path relative to the root, with forward slashes."""
     path: str
     size: int
+    identity: tuple[int, int, int]
+    """What differs when the file has been written or replaced, whatever its time and size are."""
     changed: int
+    """When that was, in nanoseconds since the epoch."""
     executable: bool
 
 
-@dataclass(frozen=True)
-class _Known:
+class _Known(NamedTuple):
     files: tuple[_Found, ...]
     read_at: int
     archive: Archive
@@ -103,104 +69,89 @@ _known: dict[tuple[Location, tuple[str, ...]], _Known] = {}
 _lock = threading.Lock()
 
 
-def archive_of(location: Location, exclude: Sequence[str] = ()) -> Archive:
-    """The archive of a package or module; unchanged files are not read again.
+def archive_of(location: Location, leave_out: Exclusions) -> Archive:
+    """The archive of a package, module, folder or file; unchanged files are not read again.
 
-    :param exclude: further names to leave out; with a slash, paths relative to the root.
-    :raises CannotSend: if it is too large, naming its largest files.
-    :raises OSError: if a file cannot be read.
+    :raises CannotSend: if it is too large, or a file cannot be read, naming the file.
     """
-    key = location, tuple(exclude)
-    zipped = _zip_of(location.root)
+    zipped = zip_of(location.root)
     if zipped is not None:
-        return _make(location, list(_files_in_zip(location, zipped)))
-    read_at = time.time_ns()
-    files = tuple(_find(location, (*EXCLUDED, *exclude)))
-    with _lock:
-        known = _known.get(key)
-    if known is not None and known.still(files):
-        return known.archive
-    _check_size(location, files)
-    archive = _make(location, [_read(file) for file in files])
+        return _make(list(_files_in_zip(location, zipped)))
+    key = location, leave_out.patterns
+    for attempt in range(1, _ATTEMPTS + 1):
+        read_at = time.time_ns()
+        try:
+            files = tuple(_find(location, leave_out))
+            with _lock:
+                known = _known.get(key)
+            if known is not None and known.still(files):
+                return known.archive
+            _check_size(location, files)
+            contents = [_read(file) for file in files]
+            break
+        except FileNotFoundError as error:
+            if attempt == _ATTEMPTS or not os.path.exists(location.path):
+                raise CannotSend(_unreadable(location, error)) from error
+        except OSError as error:
+            raise CannotSend(_unreadable(location, error)) from error
+    archive = _make(contents)
+    if known is not None and known.archive.digest == archive.digest:
+        archive = known.archive
     with _lock:
         _known[key] = _Known(files, read_at, archive)
     return archive
 
 
-def imports_of(source: bytes) -> set[str]:
-    """Top-level names of what the import statements in a source file name."""
-    names: set[bytes] = set()
-    for from_, plain in _IMPORTS.findall(source):
-        names.update([from_] if from_ else (part.split()[0] for part in plain.split(b",") if part.split()))
-    names.update(_DYNAMIC.findall(source))
-    first = {name.partition(b".")[0].decode(errors="replace") for name in names}
-    return {name for name in first if name.isidentifier()}
-
-
-def _make(location: Location, files: list[File]) -> Archive:
+def _make(files: Sequence[File]) -> Archive:
     digest = hashlib.sha256()
     imports: set[str] = set()
+    constants: dict[str, dict[str, Any]] = {}
     for name, content, executable in files:
         digest.update(f"{name}\0{int(executable)}{len(content)}\0".encode("utf-8", "surrogateescape"))
         digest.update(content)
         if name.endswith(".py"):
-            imports |= imports_of(content)
+            imports |= imports_in(content)
+            found = constants_in(content)
+            if found:
+                constants[name] = found
     compiled = any(file.name.endswith(_COMPILED) for file in files)
-    return Archive(digest.hexdigest(), code_package.pack(files), frozenset(imports), compiled)
+    return Archive(digest.hexdigest(), code_package.pack(files), frozenset(imports), constants, compiled)
 
 
-def _find(location: Location, exclude: Sequence[str]) -> Iterator[_Found]:
-    """The files of a package or module, in their order."""
-    if not location.is_package:
-        yield _found(location, os.stat(location.path), location.path)
+def _find(location: Location, leave_out: Exclusions) -> Iterator[_Found]:
+    """The files of a package, module, folder or file, in their order."""
+    place = location.place
+    if not location.is_folder:
+        yield _found(place, location.path, os.stat(location.path))
         return
-    seen: set[tuple[int, int]] = set()
-    for directory, directories, names in os.walk(location.path, followlinks=True):
-        here = os.stat(directory)
-        if (here.st_dev, here.st_ino) in seen:  # a link to a directory that it lies in
-            directories.clear()
-            continue
-        seen.add((here.st_dev, here.st_ino))
-        inside = f"{directory[len(location.root) + 1 :]}{os.sep}"
-        directories[:] = sorted(
-            name
-            for name in directories
-            if not _is_excluded(name, inside + name, exclude)
-            and not os.path.exists(os.path.join(directory, name, "pyvenv.cfg"))
-        )
-        for name in sorted(names):
-            path = os.path.join(directory, name)
-            if not _is_excluded(name, inside + name, exclude):
-                try:
-                    status = os.stat(path)
-                except FileNotFoundError:  # a link to nothing
-                    continue
-                if stat.S_ISREG(status.st_mode):
-                    yield _found(location, status, path)
+    prefix = "" if place == "." else f"{place}/"
+    wanted = files_in(
+        location.path, lambda entry, name, is_folder: leave_out.entry(entry, prefix + name, is_folder)
+    )
+    for file in wanted:
+        yield _found(prefix + file.name, file.path, file.status)
 
 
-def _found(location: Location, status: os.stat_result, path: str) -> _Found:
-    name = path[len(location.root) + 1 :].replace(os.sep, "/")
-    return _Found(name, path, status.st_size, status.st_mtime_ns, bool(status.st_mode & 0o100))
-
-
-@lru_cache(maxsize=64)
-def _patterns(exclude: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """Patterns for names, and for paths."""
-    names = [fnmatch.translate(pattern) for pattern in exclude if "/" not in pattern.strip("/")]
-    paths = [fnmatch.translate(pattern.strip("/")) for pattern in exclude if "/" in pattern.strip("/")]
-    never = "(?!)"
-    return re.compile("|".join(names) or never), re.compile("|".join(paths) or never)
-
-
-def _is_excluded(name: str, path: str, exclude: Sequence[str]) -> bool:
-    names, paths = _patterns(tuple(exclude))
-    return names.match(name) is not None or paths.match(path) is not None
+def _found(name: str, path: str, status: os.stat_result) -> _Found:
+    identity = status.st_ino, status.st_mtime_ns, status.st_ctime_ns
+    return _Found(name, path, status.st_size, identity, status.st_ctime_ns, bool(status.st_mode & 0o100))
 
 
 def _read(file: _Found) -> File:
-    with open(file.path, "rb") as opened:
-        return File(file.name, opened.read(), file.executable)
+    try:
+        with open(file.path, "rb") as opened:
+            return File(file.name, opened.read(), file.executable)
+    except OSError as error:
+        error.filename = file.path  # which a failed read does not name
+        raise
+
+
+def _unreadable(location: Location, error: OSError) -> str:
+    return (
+        f"{os.fsdecode(error.filename or location.path)!r}, which is part of {location.name!r} and would "
+        f"travel with the function, cannot be read ({error.strerror}): make it readable, or leave it "
+        f"out with exclude="
+    )
 
 
 def _check_size(location: Location, files: Sequence[_Found]) -> None:
@@ -208,28 +159,22 @@ def _check_size(location: Location, files: Sequence[_Found]) -> None:
     if size <= LIMIT:
         return
     largest = sorted(files, key=lambda file: -file.size)[:3]
-    shown = ", ".join(f"{file.name} ({file.size / 1e6:.0f} MB)" for file in largest)
+    shown = ", ".join(f"{file.name!r} ({file.size / 1e6:.0f} MB)" for file in largest)
     raise CannotSend(
-        f"the code of {location.name!r} in {location.root} has {size / 1e6:.0f} MB, more than the "
-        f"{LIMIT / 1e6:.0f} MB that may travel with a function; its largest files: {shown}. "
-        f"Leave them out with exclude=, or send data with input_files="
+        f"{location.name!r} in {location.root} has {size / 1e6:.0f} MB, more than the {LIMIT / 1e6:.0f} MB "
+        f"that a package may have that travels with a function; its largest files: {shown}. Leave out what "
+        f"the function does not need, such as exclude=[{largest[0].name!r}]; data can be sent with "
+        f"input_files=, single files with include="
     )
-
-
-def _zip_of(root: str) -> tuple[str, str] | None:
-    """The zip archive that a root lies in, and the folder in it; None for a directory."""
-    path, inside = root, ""
-    while not os.path.exists(path) and os.path.dirname(path) != path:
-        path, _, last = path.rpartition(os.sep)
-        inside = f"{last}/{inside}"
-    return (path, inside) if os.path.isfile(path) and zipfile.is_zipfile(path) else None
 
 
 def _files_in_zip(location: Location, zipped: tuple[str, str]) -> Iterator[File]:
     path, inside = zipped
+    prefix = f"{inside}/" if inside else ""
+    place = location.place
     with zipfile.ZipFile(path) as archive:
         for name in sorted(archive.namelist()):
-            relative = name.removeprefix(inside)
-            wanted = f"{location.name}/" if location.is_package else os.path.basename(location.path)
-            if name.startswith(inside) and relative.startswith(wanted) and not name.endswith(("/", ".pyc")):
+            relative = name.removeprefix(prefix)
+            wanted = relative.startswith(f"{place}/") if location.is_folder else relative == place
+            if name.startswith(prefix) and wanted and not name.endswith(("/", ".pyc")):
                 yield File(relative, archive.read(name), False)

@@ -9,10 +9,24 @@ import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 from remotebatch.packing.archives import Archive, archive_of
-from remotebatch.packing.ownership import Location, locate
-from remotebatch.packing.registries import registrations
+from remotebatch.packing.exclusions import Exclusions, exclusions
+from remotebatch.packing.included import included
+from remotebatch.packing.ownership import (
+    OURS,
+    PROGRAMS,
+    Location,
+    is_front,
+    is_installed,
+    locate,
+    metadata_of,
+    misplaced,
+    places,
+    roots,
+)
+from remotebatch.packing.registries import homes_in
 from remotebatch_kernel.evaluation.user_code import Main
 from remotebatch_kernel.formats import code_package
 from remotebatch_kernel.formats.code_package import Description, Root
@@ -25,6 +39,8 @@ class CodePackage:
     description: Description
     archives: dict[str, Archive]
     """By their digests."""
+    found: dict[Location, Archive]
+    """What is in it."""
     registrations: list[tuple[str, str]]
     """Modules in it, and others in it that have put something of theirs into them."""
 
@@ -41,42 +57,93 @@ class CodePackage:
 
     def path_of(self, location: Location) -> str:
         """Path of a location in the tree."""
-        roots = [root.origin for root in self.description.roots]
-        return f"{roots.index(location.root)}/{os.path.basename(location.path)}"
+        origins = [root.origin for root in self.description.roots]
+        return f"{origins.index(location.root)}/{location.place}"
 
 
-def collect(names: Iterable[str], main: Location | None, exclude: Sequence[str]) -> CodePackage | None:
+def collect(
+    names: Iterable[str],
+    main: Location | None,
+    include: Iterable[str | os.PathLike[str]] = (),
+    exclude: Sequence[str] = (),
+    beside: Location | None = None,
+) -> CodePackage | None:
     """Collect modules, and the user's own modules that these import in turn.
 
     :param names: modules to begin with.
     :param main: the script's own file, if it is needed.
+    :param include: what travels in any case, as the setting of that name says.
+    :param exclude: what is left out, as the setting of that name says.
+    :param beside: the script's file, needed or not, beside which there may be files to include.
     :returns: None if none of them is the user's own.
-    :raises CannotSend: if a package is too large.
-    :raises OSError: if a file cannot be read.
+    :raises CannotSend: if a package is too large, or a file cannot be read.
+    :raises InvalidSetting: if something to include is not there.
     """
-    found: dict[Location, Archive] = {}
-    registered: dict[tuple[str, str], None] = {}
-    seen: set[str] = set()
-    waiting = [name.partition(".")[0] for name in names]
+    collected = _Collected(exclude)
     if main is not None:
-        found[main] = archive_of(main)
-        waiting += found[main].imports
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        for location in locate(name):
-            archive = found[location] = archive_of(location, exclude)
-            waiting += archive.imports
-            for module, home in registrations(name):
-                registered[module, home] = None
-                waiting.append(home.partition(".")[0])
-    if not found:
-        return None
-    own = {location.name for location in found}
-    kept = [pair for pair in registered if pair[1].partition(".")[0] in own]
-    return CodePackage(_describe(found), {archive.digest: archive for archive in found.values()}, kept)
+        collected.take(main, exclusions(()))
+    collected.follow(names)
+    for location in included(include, beside, list(collected.found)):
+        collected.take(location)
+    collected.follow(())
+    return _package(collected) if collected.found else None
+
+
+class _Collected:
+    """What has been collected so far."""
+
+    def __init__(self, exclude: Sequence[str]) -> None:
+        self.found: dict[Location, Archive] = {}
+        self.registered: dict[tuple[str, str], None] = {}
+        self._exclude = exclusions(tuple(exclude))
+        self._seen: set[str] = set()
+        self._waiting: list[str] = []
+        self._loaded: dict[str, list[tuple[str, ModuleType]]] = {}
+        for name, module in list(sys.modules.items()):
+            if type(module) is ModuleType:
+                self._loaded.setdefault(name.partition(".")[0], []).append((name, module))
+
+    def take(self, location: Location, leave_out: Exclusions | None = None) -> None:
+        """Take an archive of something, and note what that imports."""
+        if location not in self.found:
+            archive = self.found[location] = archive_of(location, leave_out or self._exclude)
+            self._waiting += archive.imports
+
+    def follow(self, names: Iterable[str]) -> None:
+        """Take modules and what they import, and what is noted already."""
+        self._waiting += names
+        while self._waiting:
+            name = self._waiting.pop()
+            package = name.partition(".")[0]
+            if package not in self._seen:
+                self._seen.add(package)
+                self._follow_package(package)
+
+    def _follow_package(self, package: str) -> None:
+        if package in OURS:
+            return
+        all_places = places(package)
+        own = [
+            location
+            for location in all_places
+            if not is_installed(location)
+            and not self._exclude.name(os.path.basename(location.path), location.place)
+        ]
+        for location in own:
+            for part in (location, *metadata_of(location)):
+                self.take(part)
+        if not own and (all_places or package in _NEVER_OWN):
+            return
+        imports = {package}.union(
+            *(self.found[location].imports for location in own if location in self.found)
+        )
+        for name, module in self._loaded.get(package, ()):
+            homes = homes_in(name, module)
+            unseen = {home for home in homes.held if home.partition(".")[0] not in imports}
+            self.registered |= {(name, home): None for home in sorted(homes.collected | unseen)}
+            self._waiting += sorted(homes.held | homes.collected)
+            if name != package and (odd := misplaced(name)) is not None:
+                self.take(odd)
 
 
 def script() -> tuple[Main, Location | None]:
@@ -93,20 +160,32 @@ def script() -> tuple[Main, Location | None]:
     return Main(None, None, argv), Location(os.path.basename(path), os.path.dirname(path), path, False)
 
 
-def _describe(found: dict[Location, Archive]) -> Description:
-    order = {os.path.abspath(path): place for place, path in reversed(list(enumerate(sys.path)))}
-    library = min((order[path] for path in order if path in _library()), default=0)
-    roots: dict[str, list[str]] = {}
-    for location, archive in sorted(found.items(), key=lambda item: (item[0].root, item[0].name)):
-        roots.setdefault(location.root, []).append(archive.digest)
+def _package(collected: _Collected) -> CodePackage:
+    found = collected.found
+    order = roots()
+    archives: dict[str, list[str]] = {}
+    for location, archive in sorted(found.items(), key=lambda item: (item[0].root, item[0].place)):
+        archives.setdefault(location.root, []).append(archive.digest)
     described = [
-        Root(root, order.get(root, len(sys.path)) < library, roots[root])
-        for root in sorted(roots, key=lambda root: (order.get(root, len(sys.path)), root))
+        Root(root, is_front(root, order), archives[root])
+        for root in sorted(archives, key=lambda root: (order.get(root, len(sys.path)), root))
     ]
-    digest = hashlib.sha256(repr([(root.front, root.archives) for root in described]).encode()).hexdigest()
+    origins = [root.origin for root in described]
+    names = {
+        location.module: f"{origins.index(location.root)}/{location.place}"
+        for location in found
+        if location.module is not None
+    }
+    content = [[(root.front, root.archives) for root in described], sorted(names.items())]
+    digest = hashlib.sha256(repr(content).encode()).hexdigest()
     platform = sysconfig.get_platform() if any(archive.compiled for archive in found.values()) else ""
-    return Description(digest, described, platform)
+    own = {location.name.partition(".")[0] for location in found}
+    return CodePackage(
+        Description(digest, described, platform, names),
+        {archive.digest: archive for archive in found.values()},
+        found,
+        [pair for pair in collected.registered if pair[1].partition(".")[0] in own],
+    )
 
 
-def _library() -> set[str]:
-    return {os.path.dirname(os.__file__), *(sysconfig.get_path(key) for key in ("stdlib", "platstdlib"))}
+_NEVER_OWN = sys.stdlib_module_names | PROGRAMS

@@ -5,19 +5,34 @@ from __future__ import annotations
 import functools
 import hashlib
 import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import cloudpickle
 
 from remotebatch.errors import CannotSend
 from remotebatch.packing.code import CodePackage, collect, script
-from remotebatch.packing.ownership import locate
+from remotebatch.packing.ownership import further_installed, locate
 from remotebatch.packing.pickler import Needs, Pickler
+from remotebatch.packing.preloading import used_modules
 from remotebatch.packing.refusals import explain_function
+from remotebatch.packing.state import warn_of_state
 from remotebatch_kernel.formats import envelope
+
+
+class CodeSettings(NamedTuple):
+    """Which of the user's own code travels; see :class:`~remotebatch.JobSettings`."""
+
+    travels: bool = True
+    include: Sequence[str | os.PathLike[str]] = ()
+    exclude: Sequence[str] = ()
+
+
+ALL_CODE = CodeSettings()
+"""What travels where nothing is set."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +44,7 @@ class FunctionObject:
     digest: str
     """SHA-256 of the data, in hex."""
     preload: list[str]
-    """Installed modules, outside the standard library, that unpickling it imports."""
+    """Installed modules that unpickling it imports, other than those of the standard library."""
     code: CodePackage | None
     """The user's own modules that it needs."""
 
@@ -41,39 +56,42 @@ class PackedFunction:
     """
 
     def __init__(
-        self, function: Callable[..., Any], initializer: Callable[[], Any] | None, include_definitions: bool
+        self, function: Callable[..., Any], initializer: Callable[[], Any] | None, code: CodeSettings
     ) -> None:
         self.name = _name_of(function)
         self.needs = Needs()
         """What the function needs of the user's own code; the arguments add to it."""
-        self._include_definitions = include_definitions
+        self._functions = function, initializer
+        self._code = code
         buffer = io.BytesIO()
         content = {"function": function, "initializer": initializer}
         try:
             Pickler(buffer, self.needs).dump(content)
         except Exception as error:  # raised by a user's __reduce__
-            raise CannotSend(explain_function(self.name, function, error)) from error
+            raise CannotSend(explain_function(self.name, function, initializer, error)) from None
         self._payload = buffer.getvalue()
 
     def finish(self) -> FunctionObject:
         """The function object.
 
         :raises CannotSend: if a package of the user's is too large, or cannot be read.
+        :raises InvalidSetting: if something to include is not there.
         """
         main, file = script()
         names = set(self.needs.modules)
         if not self.needs.main:
-            main, file = main._replace(module=None), None  # child processes of the task import neither
+            main = main._replace(module=None)  # child processes of the task import neither
         elif main.module is not None:
             names.add(main.module)
         code = None
-        if self._include_definitions:
-            try:
-                code = collect(names, file, ())
-            except OSError as error:
-                raise CannotSend(f"the code of function {self.name!r} cannot be read: {error}") from error
-        if file is not None and code is not None:
+        if self._code.travels:
+            needed = file if self.needs.main else None
+            code = collect(names, needed, self._code.include, self._code.exclude, file)
+        if code is not None:
+            warn_of_state(code.found, self.name, self._functions)
+        if file is not None and code is not None and self.needs.main:
             main = main._replace(file=code.path_of(file))
+        used = used_modules(self.needs.modules)
         data = envelope.pack(
             {
                 "kind": "function",
@@ -84,28 +102,28 @@ class PackedFunction:
                 "code": code.description if code else None,
                 "registrations": code.registrations if code else [],
                 "source_lines": self.needs.source_lines,
+                "standard_modules": used.standard,
+                "unsent": {} if self._code.travels else self._unsent(),
+                "installed": further_installed(),
             },
             self._payload,
         )
         digest = hashlib.sha256(data).hexdigest()
-        return FunctionObject(self.name, data, digest, sorted(self._installed()), code)
+        preload = sorted({*used.installed, *self.needs.preload})
+        return FunctionObject(self.name, data, digest, preload, code)
 
-    def _installed(self) -> set[str]:
-        return {
-            name
-            for name in self.needs.modules
-            if name in sys.modules
-            and (package := name.partition(".")[0]) not in sys.stdlib_module_names
-            and package not in _NOT_PRELOADED
-            and not locate(package)
-        }
+    def _unsent(self) -> dict[str, str]:
+        """The user's own modules that are needed and do not travel, and why."""
+        packages = sorted({name.partition(".")[0] for name in self.needs.modules})
+        return {package: "include_definitions is off" for package in packages if locate(package)}
 
 
 def _name_of(function: Callable[..., Any]) -> str:
     while isinstance(function, functools.partial):
         function = function.func
-    name: str = getattr(function, "__qualname__", None) or type(function).__qualname__
+    try:
+        name = function.__qualname__
+    except Exception:  # a callable object: it has none, or makes its attributes as it likes
+        name = ""
+    name = name if isinstance(name, str) and name else type(function).__qualname__
     return name.rpartition("<locals>.")[2]
-
-
-_NOT_PRELOADED = frozenset({"__main__", "cloudpickle", "remotebatch_kernel", ""})

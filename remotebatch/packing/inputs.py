@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from remotebatch.command import Command
 from remotebatch.errors import CannotSend
+from remotebatch.packing.call_text import arguments_text, short
 from remotebatch.packing.pickler import Needs, Pickler
 from remotebatch.packing.refusals import explain_argument
 from remotebatch_kernel.formats import inputs
@@ -70,9 +71,9 @@ def pack_inputs(function: Callable[..., Any], elements: Iterable[Element], needs
             buffer.seek(0)
             buffer.truncate()
             try:
-                Pickler(buffer, needs).dump((args, dict(kwargs)))
+                Pickler(buffer, needs).dump((args, dict(kwargs), arguments_text(args, kwargs)))
             except Exception as error:  # raised by a user's __reduce__
-                raise CannotSend(explain_argument(function, args, kwargs, packed.count, error)) from error
+                raise CannotSend(explain_argument(function, args, kwargs, packed.count, error)) from None
             packed.add(buffer.getvalue())
     except BaseException:
         packed.close()
@@ -89,6 +90,6 @@ def pack_commands(commands: Iterable[Command]) -> Inputs:
     for position, command in enumerate(commands):
         if not isinstance(command, Command):
             packed.close()
-            raise CannotSend(f"element {position} is {command!r}: a job of commands takes commands only")
+            raise CannotSend(f"element {position} is {short(command)}: a job of commands takes commands only")
         packed.add(pickle.dumps((command.argv, {})))
     return packed

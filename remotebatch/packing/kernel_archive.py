@@ -20,11 +20,20 @@ import remotebatch_kernel
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's earliest
 _FORMAT = b"2"  # of the archive: what else than its sources makes it what it is
 _MAIN = b"import sys\nfrom remotebatch_kernel.__main__ import main\n\nsys.exit(main(sys.argv[1:]))\n"
+_FOR_TASKS = {
+    "__init__": "packing/absent.py",
+    "command": "command.py",
+    "errors": "errors.py",
+    "task": "task.py",
+}
+"""The modules of the ``remotebatch`` for tasks in whose Python none is installed, and their files here."""
 
 
 @functools.cache
 def kernel_archive() -> bytes:
-    """The archive: the kernel's sources and those of the installed cloudpickle, and both compiled.
+    """The archive: the kernel's sources and those of the installed cloudpickle, all compiled too.
+
+    In its folder ``absent`` is a ``remotebatch`` for tasks, which the kernel puts last on ``sys.path``.
 
     Compiling takes longer than most tasks, and what it leaves behind makes every fork of a fork server
     more expensive. A Python of another minor version passes the compiled files over.
@@ -51,10 +60,13 @@ def kernel_digest() -> str:
 
 def _sources() -> Iterator[tuple[str, bytes]]:
     yield "__main__.py", _MAIN
-    for package in (remotebatch_kernel, cloudpickle):
-        directory = Path(str(package.__file__)).parent
+    for module in (remotebatch_kernel, cloudpickle):
+        directory = Path(str(module.__file__)).parent
         for source in sorted(directory.rglob("*.py")):
             yield f"{directory.name}/{source.relative_to(directory)}", source.read_bytes()
+    package = Path(__file__).parents[1]
+    for name, file in _FOR_TASKS.items():
+        yield f"absent/remotebatch/{name}.py", (package / file).read_bytes()
 
 
 def _compiled(name: str, source: bytes) -> bytes:

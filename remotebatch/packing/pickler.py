@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dis
+import importlib.util
 import inspect
 import linecache
 import tokenize
 from collections.abc import Iterable, Iterator
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import IO, Any
 
 from remotebatch_kernel import pickling
@@ -26,6 +27,8 @@ class Needs:
         """Whether definitions of ``__main__`` are among what they hold."""
         self.source_lines: dict[str, dict[int, str]] = {}
         """File name → line number → text, of all code that travels: for tracebacks."""
+        self.preload: set[str] = set()
+        """Installed modules that are imported only when a function of theirs is called."""
         self._seen: set[CodeType] = set()
 
     def module(self, name: Any) -> None:
@@ -34,6 +37,11 @@ class Needs:
             self.main = True
         elif name and isinstance(name, str):
             self.modules.add(name)
+
+    def function(self, function: FunctionType) -> None:
+        """Note what a function imports that neither its code nor its module names."""
+        if "rng" in function.__code__.co_names and importlib.util.find_spec("numpy"):
+            self.preload.add("numpy.random")  # for remotebatch.task.rng
 
     def code(self, function: FunctionType) -> None:
         """Note what a function that travels by value needs: its source lines, and what its body imports."""
@@ -59,14 +67,21 @@ class Pickler(pickling.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """Decide how an object is pickled."""
+        reduced = super().reducer_override(obj)
         if isinstance(obj, ModuleType):
             self.needs.module(obj.__name__)
+        elif isinstance(obj, (type, FunctionType, BuiltinFunctionType)):
+            home = getattr(obj, "__module__", None)
+            if reduced is NotImplemented or isinstance(reduced, str) or home == "__main__":
+                self.needs.module(home)  # it is looked up there
+            if isinstance(obj, FunctionType):
+                self.needs.function(obj)
         else:
             self.needs.module(self.stand_ins.get(id(obj)))
-            module = getattr(obj, "__module__", None)  # also of what is pickled as a global's name
+            module = getattr(obj, "__module__", None)  # of what is pickled as a global's name
             if module == "__main__" or "<" not in str(getattr(obj, "__qualname__", type(obj).__qualname__)):
                 self.needs.module(module)
-        return super().reducer_override(obj)
+        return reduced
 
     def code_travels(self, function: FunctionType, imported: bool) -> None:
         """Note that a function's code travels by value."""

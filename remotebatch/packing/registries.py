@@ -5,10 +5,9 @@ Such a module need not be imported by the one that holds the table. A task impor
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from types import FunctionType, MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 _LARGEST = 1000
 """A larger collection holds data."""
@@ -16,30 +15,32 @@ _MAPPINGS = (dict, MappingProxyType)
 _COLLECTIONS = (*_MAPPINGS, list, tuple, set, frozenset)
 
 
-def registrations(package: str) -> Iterator[tuple[str, str]]:
-    """For each loaded module of a package: its name, and the name of a module that it has things of."""
-    for name, module in list(sys.modules.items()):
-        if (name == package or name.startswith(f"{package}.")) and type(module) is ModuleType:
-            homes: set[str] = set()
-            for value in list(vars(module).values()):
-                try:
-                    homes.update(_homes(value, name))
-                except Exception:  # raised by a proxy of what is not there now
-                    continue
-            yield from ((name, home) for home in sorted(homes) if home != name)
+class Homes(NamedTuple):
+    """Names of the modules that what a module holds comes from."""
+
+    held: set[str]
+    """What is bound to its names: as a rule it has imported these itself."""
+    collected: set[str]
+    """What its tables, classes and objects have collected: these may have come by themselves."""
 
 
-def _homes(value: Any, owner: str) -> Iterator[str]:
-    """Names of the modules that a value comes from, or that what it collects comes from."""
-    if not (
-        type(value) is ModuleType and value.__name__.startswith(f"{owner}.")
-    ):  # a package has its modules
-        yield from _home(value)
-    for collection in (value, *_collections_in(value, owner)):
-        if isinstance(collection, _COLLECTIONS) and len(collection) <= _LARGEST:
-            items: Any = collection.values() if isinstance(collection, _MAPPINGS) else collection
-            for item in list(items):
-                yield from _home(item)
+def homes_in(name: str, module: ModuleType) -> Homes:
+    """The homes of what a loaded module holds, other than itself."""
+    held: set[str] = set()
+    collected: set[str] = set()
+    for value in list(vars(module).values()):
+        try:
+            if not (
+                type(value) is ModuleType and value.__name__.startswith(f"{name}.")
+            ):  # a package has its modules
+                held.update(_home(value))
+            for collection in (value, *_collections_in(value, name)):
+                if isinstance(collection, _COLLECTIONS) and len(collection) <= _LARGEST:
+                    items: Any = collection.values() if isinstance(collection, _MAPPINGS) else collection
+                    collected.update(home for item in list(items) for home in _home(item))
+        except Exception:  # raised by a proxy of what is not there now
+            continue
+    return Homes(held - {name}, collected - {name})
 
 
 def _home(value: Any) -> Iterator[str]:

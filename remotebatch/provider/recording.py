@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
+import secrets
 import socket
 import time
 from collections.abc import Callable
@@ -14,10 +15,14 @@ from typing import Any
 
 import msgspec
 
+from remotebatch.input_files import expand
 from remotebatch.packing.kernel_archive import kernel_digest
 from remotebatch.provider.records import JobRecord
 from remotebatch.provider.submission import Submission
 from remotebatch.settings import JobSettings
+
+_DRAWN_BITS = 53
+"""Of a seed: as many as every reader of JSON keeps."""
 
 
 def record_of(
@@ -30,10 +35,7 @@ def record_of(
     :raises OSError: if an input file cannot be read.
     """
     settings: JobSettings = more.pop("settings", submission.settings)
-    files = {
-        name: put_file(source if isinstance(source, bytes) else Path(source))
-        for name, source in settings.input_files.items()
-    }
+    files = {name: put_file(source) for name, source in expand(settings.input_files).items()}
     return JobRecord(
         id=submission.id,
         provider_job_id=provider_job_id,
@@ -62,12 +64,16 @@ def user_at_host() -> str:
 
 
 def _plain(settings: JobSettings) -> JobSettings:
-    """The settings as they are stored: no input files, durations in seconds, paths as text."""
+    """The settings as they are stored: no input files, durations in seconds, paths as text, a seed."""
     changes: dict[str, Any] = {"input_files": {}}
+    if settings.seed is None:
+        changes["seed"] = secrets.randbits(_DRAWN_BITS)
     for name in settings.__struct_fields__:
         value = getattr(settings, name)
         if isinstance(value, timedelta):
             changes[name] = value.total_seconds()
         elif isinstance(value, os.PathLike):
             changes[name] = os.fspath(value)
+        elif isinstance(value, list):
+            changes[name] = [os.fspath(item) if isinstance(item, os.PathLike) else item for item in value]
     return msgspec.structs.replace(settings, **changes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from remotebatch.provider.records import JobRecord
 
+JOB_ID_VARIABLE = "REMOTEBATCH_JOB_ID"
+"""Variable that is set in every task, and nowhere else."""
 THREAD_COUNT_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -29,9 +31,16 @@ def job_variables(job: JobRecord) -> dict[str, str]:
     }
 
 
-def task_variables(job: JobRecord, index: int) -> dict[str, str]:
-    """Environment variables that a provider sets for one task."""
-    return {
-        "REMOTEBATCH_JOB_ID": job.id,
+def task_variables(job: JobRecord, index: int, attempt: int) -> dict[str, str]:
+    """Environment variables that a provider sets for one attempt of a task.
+
+    What differs from job to job is among them, so that the rest may be shared by the tasks of several jobs.
+    """
+    variables = {
+        JOB_ID_VARIABLE: job.id,
         "REMOTEBATCH_TASK_INDEX": str(index),
+        "REMOTEBATCH_ATTEMPT": str(attempt),
     }
+    if job.settings.seed is not None:  # none in a record from before there was one
+        variables["REMOTEBATCH_SEED"] = str(job.settings.seed)
+    return variables

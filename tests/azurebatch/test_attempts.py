@@ -39,18 +39,36 @@ def test_a_retry_that_is_aborted_has_nothing_of_the_attempt_before(
 
 
 def test_the_files_of_an_automatic_retry_are_its_own(processes: SubmissionEnvironment) -> None:
-    def write_other_files() -> None:
+    def write_other_files() -> int:
         import os
+
+        from remotebatch import task
 
         second = os.path.exists("marker")
         with open("marker", "w"), open(f"JobOutput/{'second' if second else 'first'}.txt", "w"):
             pass
         if not second:
             raise ValueError("once more")
+        return task.attempt()
 
     job = processes.options(max_retries=1).submit(write_other_files).wait(TIMEOUT)
-    assert (job.succeeded, job.attempts) == (True, 2)
+    assert (job.succeeded, job.attempts, job.result()) == (True, 2, 2)
     assert [file.name for file in job.output_files()] == ["second.txt"]
+
+
+def test_retries_count_on_from_those_before(processes: SubmissionEnvironment) -> None:
+    def fail_twice() -> int:
+        from remotebatch import task
+
+        if task.attempt() < 3:
+            raise ValueError(task.attempt())
+        return task.attempt()
+
+    job = processes.submit(fail_twice).wait(TIMEOUT)
+    assert repr(job.exception()) == "ValueError(1)"
+    job.retry().wait(TIMEOUT)
+    assert repr(job.exception()) == "ValueError(2)"
+    assert job.retry().result(TIMEOUT) == 3
 
 
 def test_a_long_reason_is_read_all_the_same(processes: SubmissionEnvironment) -> None:

@@ -162,11 +162,11 @@ def test_a_container_without_a_job_is_found(client: BatchClient, blobs: BlobServ
 def test_objects_that_no_job_refers_to_are_found_after_a_week(
     client: BatchClient, blobs: BlobServiceClient
 ) -> None:
-    new_job(client, objects=("needed",))
+    new_job(client, objects=("programs/needed", "code/needed"))
     client.create_task(next(iter(client.list_jobs())).id, new_task("10000001", "sleep 600"))
-    fill(blobs, OBJECTS, needed=b"1", unneeded=b"22")
+    fill(blobs, OBJECTS, **{"programs/needed": b"1", "code/needed": b"1", "code/unneeded": b"22"})
     (found,) = look(client, blobs)
-    assert (found.kind, found.name, found.size) == (Kind.OBJECT, "unneeded", 2)
+    assert (found.kind, found.name, found.size) == (Kind.OBJECT, "code/unneeded", 2)
     soon = datetime.now(timezone.utc) + 6 * DAY
     assert find_leftovers(client, blobs, timedelta(0), now=soon) == []
 

@@ -108,6 +108,7 @@ def test_a_part_describes_its_tasks_in_few_words() -> None:
     assert list(part.indices()) == [0, 1, 2, 5, 6]
     assert (part.count, part.first, part.has(2), part.has(3)) == (5, 0, True, False)
     assert part.attempts() == {0: 1, 1: 1, 2: 1, 5: 1, 6: 2}
+    assert {index: part.attempts_of(index) for index in part.indices()} == part.attempts()
 
 
 def test_commands_are_read_once_to_be_retried(processes: SubmissionEnvironment) -> None:

@@ -64,7 +64,7 @@ def test_gpus_and_run_options_go_to_the_container(processes: SubmissionEnvironme
     options = task_of(processes, job.provider_job_id)["containerSettings"]["containerRunOptions"]
     assert options == "--shm-size 64m"
     plan = plan_of(processes, gpu_count=2, container_run_options="--shm-size 64m")
-    assert plan.task(0)["containerSettings"]["containerRunOptions"] == "--shm-size 64m --gpus 2"
+    assert plan.task(0, 0)["containerSettings"]["containerRunOptions"] == "--shm-size 64m --gpus 2"
 
 
 def test_a_lifetime_that_nobody_signs_for_is_refused() -> None:
@@ -77,7 +77,7 @@ def test_a_lifetime_that_nobody_signs_for_is_refused() -> None:
 
 def test_a_managed_identity_takes_the_place_of_signatures(processes: SubmissionEnvironment) -> None:
     plan = plan_of(processes, storage_identity=IDENTITY, registry={"server": "r.io", "identity": IDENTITY})
-    job, task = plan.job(part_of(1, {0: 0}), "pool"), plan.task(0)
+    job, task = plan.job(part_of(1, {0: 0}), "pool"), plan.task(0, 0)
     said = json.dumps([job, task])
     assert "sig=" not in said
     assert "constraints" not in job  # what does not expire need not end
@@ -100,7 +100,7 @@ def test_a_managed_identity_takes_the_place_of_signatures(processes: SubmissionE
         ({"node_fill": "tight"}, "node_fill='tight'"),
         ({"environment": {"AZ_BATCH_TASK_ID": "1"}}, "'AZ_BATCH_TASK_ID': names with AZ_BATCH_"),
         ({"input_files": {"a": b"", "a/b": b""}}, "'a' is a file, so 'a/b' cannot lie in it"),
-        ({"input_files": {"a/b": b"", "a//b": b""}}, "'a/b' and 'a//b' are the same place"),
+        ({"input_files": {"a/b": b"", "a//b": b""}}, "'a/b' and 'a//b' have a file in the same place"),
         ({"sas_lifetime": 0}, "sas_lifetime=0: expected a number greater than 0"),
     ],
 )
@@ -179,7 +179,7 @@ def plan_of(environment: SubmissionEnvironment, gpu_count: int = 0, **settings: 
         record: JobRecord = provider._submitter._record(submission, chosen)
     signer = provider._submitter._signer
     access = Access(provider.connection.storage, signer, 3600.0, chosen.storage_identity)
-    return JobPlan(record, access, program="0" * 64, inline_inputs=None, registry_password=None)
+    return JobPlan(record, access, program="0" * 64, code=[], inline_inputs=None, registry_password=None)
 
 
 def test_a_command_that_is_too_long_is_refused(processes: SubmissionEnvironment) -> None:

@@ -1,6 +1,6 @@
 """Measure remotebatch beside its peers, in one run, and print a table.
 
-    python tests/benchmarks/run.py [--only a,b,c,d,e,f,g] [--rounds N] [--tasks N] [--json FILE]
+    python tests/benchmarks/run.py [--only a,b,c,d,e,f,g,h] [--rounds N] [--tasks N] [--json FILE]
 
 A peer that is not installed is reported as such (they are in the dependency group "bench"). The
 exit code is 0 whether the targets are met or not: a figure depends on the machine and its load.
@@ -27,12 +27,14 @@ import azure_jobs
 import emulator
 import idle
 import latency
+import packing
 import report
 import scale
 import throughput
 from isolated import Bench
 from systems.ours import stop_all
 
+_TOPICS = "abcdefgh"
 _PACKAGES = ("remotebatch", "cloudpickle", "distributed", "parsl", "submitit")
 
 
@@ -68,6 +70,7 @@ def _figures(
         "e": lambda: idle.figures(bench, announce),
         "f": lambda: emulator.figures(bench, announce),
         "g": lambda: azure_jobs.figures(bench, announce),
+        "h": lambda: packing.figures(bench, announce),
     }
     for letter, figures in topics.items():
         if letter in options.only:
@@ -76,8 +79,9 @@ def _figures(
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure remotebatch beside its peers.")
-    topics = "a throughput, b warm call, c first call, d long array, e idle wait, f emulator, g AzureBatch"
-    parser.add_argument("--only", type=_topics, default=frozenset("abcdefg"), metavar="a,b,…", help=topics)
+    topics = "a throughput, b warm call, c first call, d long array, e idle wait, f emulator, g AzureBatch, "
+    topics += "h packing"
+    parser.add_argument("--only", type=_topics, default=frozenset(_TOPICS), metavar="a,b,…", help=topics)
     parser.add_argument("--rounds", type=_positive, default=3, help="rounds of a (default 3)")
     parser.add_argument("--tasks", type=_positive, default=2000, help="tasks in a (default 2000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
@@ -86,8 +90,8 @@ def _options() -> argparse.Namespace:
 
 def _topics(text: str) -> frozenset[str]:
     chosen = frozenset(letter.strip().lower() for letter in text.split(","))
-    if not chosen <= frozenset("abcdefg"):
-        raise argparse.ArgumentTypeError(f"{text!r} names more than a, b, c, d, e, f and g")
+    if not chosen <= frozenset(_TOPICS):
+        raise argparse.ArgumentTypeError(f"{text!r} names more than {', '.join(_TOPICS)}")
     return chosen
 
 

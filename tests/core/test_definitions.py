@@ -17,7 +17,7 @@ import threading
 from pack import constants
 from pack.deep.inner import shout
 
-lock = threading.Lock()   # cannot be pickled, and need not be
+lock = threading.Lock()   # each task has its own
 
 class HelperError(Exception):
     def __init__(self, code):
@@ -148,16 +148,17 @@ print(max(os.path.getsize(f"{objects}/{name}") for name in os.listdir(objects)) 
 
 def test_unpicklable_global_is_named(project: Path, root: str) -> None:
     script = """
-import helpers
+import socket
+connection = socket.socket()
 def work():
-    with helpers.lock: pass
+    return connection.recv(1)
 try:
     env.submit(work)
 except remotebatch.CannotSend as error:
     print(error)
 """
     printed = run(project, root, script)
-    assert "'work' uses helpers.lock: _thread.lock cannot be sent" in printed
+    assert "function 'work' uses the global 'connection': connection (a socket) cannot be sent" in printed
 
 
 def test_without_definitions_the_node_must_have_the_module(project: Path, root: str) -> None:

@@ -27,4 +27,4 @@ def test_what_tasks_use_loads_nothing_else() -> None:
         "print(sorted(n for n in sys.modules if n.startswith('remotebatch') or n == 'msgspec'))"
     )
     printed = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert printed.stdout.strip() == "['remotebatch', 'remotebatch.runtime']"
+    assert printed.stdout.strip() == "['remotebatch', 'remotebatch.task']"

@@ -74,13 +74,14 @@ def test_a_record_of_version_1_is_read() -> None:
     assert read.settings == LocalSettings(
         vcpu_count=2, job_priority=0.5, time_constraint=90.0, max_retries=1, environment={"SEED": "7"}
     )
+    assert read.settings.seed is None
     assert read.input_files == {"data.csv": "0123abcd"}
     assert read.task_count == 4
     assert read.settings_in_force()["input_files"] == {"data.csv": "0123abcd"}
 
 
 @pytest.mark.parametrize("version", [None, RECORD_VERSION])
-@pytest.mark.parametrize("missing", ["network", "gpu_count", "max_retries"])
+@pytest.mark.parametrize("missing", ["network", "gpu_count", "max_retries", "include", "exclude"])
 def test_a_setting_that_a_record_lacks_has_its_default(version: int | None, missing: str) -> None:
     plain: dict[str, Any] = VERSION_1 if version is None else json.loads(encode_record(record()))
     settings = {name: value for name, value in plain["settings"].items() if name != missing}
@@ -138,6 +139,7 @@ def test_durations_are_stored_in_seconds_and_files_by_their_digest() -> None:
     inputs.close()
     assert made.input_files == {"a": "digest of it"}
     assert made.settings == msgspec.structs.replace(
-        settings, time_constraint=60.0, patience=120.0, input_files={}
+        settings, time_constraint=60.0, patience=120.0, input_files={}, seed=made.settings.seed
     )
+    assert made.settings.seed is not None
     assert decode_record(encode_record(made), Settings) == made

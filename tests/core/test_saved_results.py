@@ -45,16 +45,14 @@ def test_exception_is_raised_as_itself(env: SubmissionEnvironment, tmp_path: Pat
 def test_exception_that_cannot_be_rebuilt(env: SubmissionEnvironment, tmp_path: Path) -> None:
     class Holder(Exception):
         def __init__(self) -> None:
-            super().__init__("holds a lock")
-            import threading
-
-            self.lock = threading.Lock()
+            super().__init__("holds a generator")
+            self.numbers = (number for number in range(3))
 
     def fail() -> None:
         raise Holder
 
     path = env.submit(fail).save_result(tmp_path / "result")
-    with pytest.raises(RemoteException, match="holds a lock") as caught:
+    with pytest.raises(RemoteException, match="holds a generator") as caught:
         remotebatch.load_result(path)
     assert caught.value.failure_type is FailureType.USER_EXCEPTION
 

@@ -15,6 +15,7 @@ from azure.core.exceptions import ResourceModifiedError
 
 from azurebatch_emulator import Emulator
 from tests.support.batch import (
+    Gate,
     code_of,
     make_job,
     new_job,
@@ -176,6 +177,13 @@ def test_a_task_that_cannot_be_is_refused(client: BatchClient, waiting: str) -> 
             ),
         ),
         new_task("t", resource_files=[models.ResourceFile(http_url="http://x/y", file_path="../up")]),
+        new_task(
+            "t",
+            resource_files=[
+                models.ResourceFile(http_url="http://x/y", file_path=f"{number:0100}")
+                for number in range(300)
+            ],
+        ),
         new_task("t", constraints=models.BatchTaskConstraints(max_task_retry_count=-2)),
     ]
     for task in bad:
@@ -267,10 +275,10 @@ def test_a_running_task_that_is_terminated_is_ended_with_all_it_started(
 
 @pytest.mark.operation("reactivate_task")
 def test_only_a_failed_task_is_reactivated_and_runs_again_from_the_start(
-    emulator: Emulator, client: BatchClient, job: str
+    emulator: Emulator, client: BatchClient, job: str, gate: Gate
 ) -> None:
     mark = os.path.join(emulator.data, f"{job}.mark")
-    script = f"[ -e {mark} ] || exit 3; touch once; ls; sleep 0.3"
+    script = f"[ -e {mark} ] || exit 3; touch once; ls; {gate.script()}"
     retries = models.BatchTaskConstraints(max_task_retry_count=1)
     client.create_task(job, new_task("t", script, constraints=retries))
     failed = wait_for_task(client, job, "t")
@@ -282,6 +290,7 @@ def test_only_a_failed_task_is_reactivated_and_runs_again_from_the_start(
     assert isinstance(running, dict)
     assert set(running) == {"startTime", "retryCount", "requeueCount"}
     assert code_of(lambda: client.reactivate_task(job, "t")) == "TaskNotCompleted"
+    gate.open()
     done = wait_for_task(client, job, "t")
     assert (execution_of(done).result, execution_of(done).retry_count) == ("success", 0)
     assert read_file(client, job, "t") == "once\n"

@@ -10,10 +10,13 @@ import sys
 import time
 import warnings
 from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import docker
 import pytest
 
+import remotebatch
 from remotebatch import Command, FailureType, JobStatus, ProviderError, SubmissionEnvironment
 from tests.support.local import agent_pid
 
@@ -139,3 +142,45 @@ def test_network_is_a_setting_for_containers(env: SubmissionEnvironment, matchin
     assert job.result(60) == ["lo"]
     with pytest.raises(ProviderError, match="network is a setting for containers"):
         env.options(network="none").submit(int)
+
+
+def test_own_modules_may_import_remotebatch_where_it_is_not_installed(
+    env: SubmissionEnvironment, matching_image: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "own_report.py").write_text(
+        "import remotebatch\n"
+        "from remotebatch import Job, SubmissionEnvironment, task\n"
+        "def report(submits):\n"
+        "    if submits:\n"
+        "        SubmissionEnvironment('Local').submit(print)\n"
+        "    return remotebatch.__file__, task.index(), task.seed(), remotebatch.vcpu_count()\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    import own_report  # type: ignore[import-not-found]
+
+    here, there = (
+        options.map_submit(own_report.report, [False] * 2)
+        for options in (env.options(seed=2), env.options(seed=2, container_image=matching_image))
+    )
+    files, *known = zip(*there.results(60))
+    assert all("/absent/remotebatch/__init__.py" in file for file in files)
+    files, *expected = zip(*here.results(60))
+    assert set(files) == {remotebatch.__file__}
+    assert known == expected
+    refused = env.options(container_image=matching_image).submit(own_report.report, True)
+    with pytest.raises(
+        ProviderError, match=r"^remotebatch.SubmissionEnvironment.submit was called in a task, but"
+    ):
+        refused.result(60)
+
+
+def test_a_missing_module_is_said_to_be_missing_from_the_image(
+    env: SubmissionEnvironment, matching_image: str
+) -> None:
+    class Unloadable:
+        def __reduce__(self) -> Any:
+            return __import__, ("a_module_nobody_has",)
+
+    job = env.options(container_image=matching_image).submit(lambda value: None, Unloadable()).wait(60)
+    assert job.failure_type is FailureType.MODULE_MISSING
+    assert f"the image {matching_image!r} has none; choose a container_image" in str(job.status_reason)

@@ -40,7 +40,7 @@ def column(root: str, name: str) -> list[Any]:
 def as_version_1(record: dict[str, Any]) -> dict[str, Any]:
     """The record as version 1 had it, before some of the settings were there."""
     settings = {**record["settings"], "input_files": record["input_files"]}
-    for later in ("memory_limit", "network", "gpu_count"):
+    for later in ("memory_limit", "network", "gpu_count", "seed"):
         del settings[later]
     later_fields = ("version", "input_files", "integrity_key", "objects")
     return {k: v for k, v in record.items() if k not in later_fields} | {"settings": settings}

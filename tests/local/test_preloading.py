@@ -10,6 +10,18 @@ from remotebatch import SubmissionEnvironment
 _TASKS = 600
 
 
+def test_numpy_is_preloaded_for_the_tasks_own_generator(env: SubmissionEnvironment) -> None:
+    def draw(_: int) -> tuple[float, bool]:
+        import sys
+
+        preloaded = "numpy.random" in sys.modules
+        return float(remotebatch.task.rng().random()), preloaded
+
+    numbers, preloaded = zip(*env.map_submit(draw, range(4)).results(60))
+    assert len(set(numbers)) == 4
+    assert all(preloaded)
+
+
 def test_remotebatch_itself_is_preloaded(env: SubmissionEnvironment, root: str) -> None:
     """It opens nothing when it is imported, or the fork server would begin again without its preloading."""
 

@@ -55,7 +55,7 @@ def test_higher_priority_starts_before_what_waits(env: SubmissionEnvironment, tm
 
 def test_higher_priority_overtakes_a_long_array_at_once(env: SubmissionEnvironment, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    env.submit(int).result(60)  # so that the urgent job finds its kernel warm
+    env.submit(occupy, str(log), "first", 1, 0.0).result(60)  # so that the urgent job finds its kernel warm
     array = env.map_submit(lambda i: occupy(str(log), "array", 1, 0.05), range(300))
     array[20].result(60)
     urgent = env.options(job_priority=1).submit(occupy, str(log), "urgent", 1, 0.0)

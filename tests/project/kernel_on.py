@@ -26,6 +26,11 @@ sys.path.insert(0, sys.argv[1])
 import remotebatch_kernel
 for module in pkgutil.walk_packages(remotebatch_kernel.__path__, "remotebatch_kernel."):
     __import__(module.name)
+sys.path.append(sys.argv[1] + "/absent")
+from remotebatch import Command, SubmissionEnvironment, task
+from remotebatch.jobs.array import ArrayJob
+assert (task.index(), task.attempt(), task.job_id(), Command(["ls"]).name) == (0, 1, None, "ls")
+assert task.seed() == task.seed() and task.output_directory().is_dir() and task.vcpu_count() > 0
 """
 
 
@@ -52,7 +57,8 @@ def main(interpreter: str) -> None:
         assert (code, result.result) == (0, math.factorial(5)), (code, result)
         code, result = evaluate(interpreter, directory, list(sys.version_info[:3]))
         assert code == exit_codes.VERSION_MISMATCH, (code, result)
-        subprocess.run([interpreter, "-I", "-c", IMPORTS, str(directory / "kernel.pyz")], check=True)
+        imports = [interpreter, "-I", "-c", IMPORTS, str(directory / "kernel.pyz")]
+        subprocess.run(imports, check=True, cwd=directory)
     print(f"the kernel evaluates, refuses and imports on Python {'.'.join(map(str, version))}")
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from remotebatch_kernel.evaluation import user_code
 from remotebatch_kernel.evaluation.failure import KernelFailure
+from remotebatch_kernel.evaluation.unreadable import Place, explained
 from remotebatch_kernel.formats import envelope, exit_codes
 from remotebatch_kernel.formats.code_package import Description
 
@@ -21,50 +22,80 @@ class Function(NamedTuple):
     name: str
     call: Callable[..., Any]
     initializer: Callable[[], Any] | None
+    unsent: dict[str, str]
+    """The user's own modules that it needs and that did not travel, and why."""
 
 
 _loaded: dict[str, Function] = {}
 
 
 def load_ahead(path: str, code: str) -> None:
-    """Load a function in a fork server, once for all the workers that will be forked from it."""
+    """Load a function in a fork server, once for all the workers that will be forked from it.
+
+    :raises KernelFailure: as :func:`load` does.
+    :raises RaisedAtImport: as :func:`load` does.
+    """
     _loaded[path] = load(path, code)
 
 
-def load(path: str, code: str) -> Function:
+def standard_modules(path: str) -> list[str]:
+    """Modules of the standard library that a packed function, or the user's modules that it needs, use.
+
+    :raises KernelFailure: InputUnavailable.
+    """
+    header, _ = _open(path)
+    names: list[str] = header["standard_modules"]
+    return names
+
+
+def load(path: str, code: str, image: str = "") -> Function:
     """Read and unpickle a packed function.
 
     :param code: the tree of its code package; "" if it has none.
+    :param image: the container image that this is; "" for a process.
     :raises KernelFailure: VersionMismatch before anything is unpickled; ModuleMissing or
         InputUnavailable if that fails.
+    :raises RaisedAtImport: if one of the user's own modules raises while it is imported.
     """
     if path in _loaded:
         return _loaded[path]
+    header, payload = _open(path)
+    check_version(header)
+    description = header["code"] and Description.from_plain(header["code"])
+    user_code.enter(code, description, user_code.Main(*header["main"]), header["installed"])
+    user_code.expect_registrations(header["registrations"])
+    _install_source(header["source_lines"])
+    unsent = header.get("unsent", {})
     try:
-        header, payload = envelope.unpack(_read(path))
+        with user_code.being_imported():
+            content = pickle.loads(payload)
+            user_code.import_registered()
+    except BaseException as error:  # unpickling runs whatever the user's modules and classes define
+        place = Place(f"function {header['name']}", exit_codes.FUNCTION_UNREADABLE, image, unsent)
+        raise explained(error, place, lambda loads: loads(payload)) from None
+    return Function(header["name"], content["function"], content["initializer"], unsent)
+
+
+def _open(path: str) -> tuple[dict[str, Any], memoryview]:
+    try:
+        return envelope.unpack(_read(path))
     except (OSError, envelope.CorruptEnvelope) as error:
         raise KernelFailure(
             "InputUnavailable",
             exit_codes.FUNCTION_UNREADABLE,
             f"the packed function cannot be read: {error}",
         ) from error
-    check_version(header)
-    description = header["code"] and Description.from_plain(header["code"])
-    user_code.enter(code, description, user_code.Main(*header["main"]))
-    user_code.expect_registrations(header["registrations"])
-    _install_source(header["source_lines"])
-    try:
-        content = pickle.loads(payload)
-    except ModuleNotFoundError as error:
-        raise module_missing(header["name"], error) from error
-    except Exception as error:  # unpickling runs whatever the user's classes define
-        raise KernelFailure(
-            "InputUnavailable",
-            exit_codes.FUNCTION_UNREADABLE,
-            f"function {header['name']} cannot be unpickled: {type(error).__name__}: {error}",
-        ) from error
-    user_code.import_registered()
-    return Function(header["name"], content["function"], content["initializer"])
+
+
+def description_in(path: str) -> Description | None:
+    """The code package that a packed function needs, from its header; nothing is unpickled.
+
+    :returns: None if it needs none.
+    :raises OSError: if the function cannot be read.
+    :raises envelope.CorruptEnvelope: if it is cut, or none.
+    """
+    plain = envelope.parse_header(_read(path))["code"]
+    return Description.from_plain(plain) if plain else None
 
 
 def _read(path: str) -> bytes:
@@ -103,14 +134,3 @@ def check_version(header: dict[str, Any]) -> None:
                 *theirs, *ours, *ours, *theirs
             ),
         )
-
-
-def module_missing(what: str, error: ModuleNotFoundError) -> KernelFailure:
-    """The failure for something that needs a module not installed on the node."""
-    return KernelFailure(
-        "ModuleMissing",
-        exit_codes.MODULE_MISSING,
-        f"{what} needs the module {error.name!r}, which is not installed where the task runs: install "
-        f"it there, choose a container_image that has it, or leave include_definitions on for a module "
-        f"of your own",
-    )

@@ -9,6 +9,7 @@ the rest.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import sys
@@ -24,14 +25,19 @@ from remotebatch_kernel.formats import envelope, exit_codes
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})  # cloudpickle would only be slower
 
 
-def error_outcome(exception: BaseException) -> tuple[Any, ...]:
-    """The outcome of an element whose evaluation raised."""
+def error_outcome(exception: BaseException, element: str = "") -> tuple[Any, ...]:
+    """The outcome of an element whose evaluation raised.
+
+    :param element: which one, in words, to be shown below the traceback.
+    """
+    user_code.with_paths_at_client(exception)
+    traceback = user_code.at_client(exceptions.format_traceback(exception, _OWN_DIRECTORY))
     return (
         "error",
         exceptions.dump(exception),
         exceptions.type_name(exception),
-        exceptions.summary(exception),
-        user_code.at_client(exceptions.format_traceback(exception, _OWN_DIRECTORY)),
+        user_code.at_client(exceptions.summary(exception)),
+        f"{traceback}{element}\n" if element else traceback,
     )
 
 
@@ -39,10 +45,11 @@ def error_outcome(exception: BaseException) -> tuple[Any, ...]:
 _OWN_DIRECTORY = os.path.dirname(error_outcome.__code__.co_filename)
 
 
-def pack(header: dict[str, Any], outcomes: list[tuple[Any, ...]]) -> bytes:
+def pack(header: dict[str, Any], outcomes: list[tuple[Any, ...]], first: int) -> bytes:
     """Pack header and outcomes.
 
-    :raises KernelFailure: ResultUnavailable, naming the type, if a value cannot be pickled.
+    :param first: index of the first element.
+    :raises KernelFailure: ResultUnavailable, naming the part, if a value cannot be pickled.
     """
     plain = all(outcome[0] == "value" and type(outcome[1]) in _PLAIN for outcome in outcomes)
     try:
@@ -51,8 +58,8 @@ def pack(header: dict[str, Any], outcomes: list[tuple[Any, ...]]) -> bytes:
         raise
     except Exception as error:  # whatever a user's __reduce__ raises
         raise KernelFailure(
-            "ResultUnavailable", exit_codes.RESULT_UNPICKLABLE, _unpicklable(outcomes, error)
-        ) from error
+            "ResultUnavailable", exit_codes.RESULT_UNPICKLABLE, _unpicklable(outcomes, first, error)
+        ) from None
     return envelope.pack(header, payload)
 
 
@@ -64,12 +71,17 @@ BASE_HEADER = {
 """The part of the header that is known before anything has run."""
 
 
-def _unpicklable(outcomes: list[tuple[Any, ...]], error: Exception) -> str:
-    for outcome in outcomes:
-        if outcome[0] == "value":
-            try:
-                pickling.dumps(outcome[1])
-            except Exception as cause:  # the one that was met above, or its like
-                kind = type(outcome[1])
-                return f"the result, a {kind.__module__}.{kind.__qualname__}, cannot be pickled: {cause}"
-    return f"the result cannot be pickled: {error}"
+def _unpicklable(outcomes: list[tuple[Any, ...]], first: int, error: Exception) -> str:
+    from remotebatch_kernel import culprits  # not needed by tasks that end well
+
+    several = len(outcomes) > 1
+    parts = (
+        culprits.Named(f"the result of element {index}" if several else "the result", "result", outcome[1])
+        for index, outcome in enumerate(outcomes, first)
+        if outcome[0] == "value"
+    )
+    refused = culprits.find(parts, pickling.Pickler(io.BytesIO()), error)
+    if refused is None:
+        return f"the result cannot be pickled: {culprits.described(error)}"
+    advice = "return plain data, or write it to files under ./JobOutput/"
+    return refused._replace(advice=advice).text("cannot be pickled")

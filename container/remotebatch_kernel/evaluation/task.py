@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-import reprlib
+import linecache
+import os
 import resource
 import sys
 import time
-import traceback
 import warnings
+from functools import partial
 from typing import Any, NamedTuple
 
 from remotebatch_kernel.evaluation import function, result, user_code
 from remotebatch_kernel.evaluation.failure import KernelFailure
+from remotebatch_kernel.evaluation.unreadable import Place, RaisedAtImport, explained
 from remotebatch_kernel.formats import envelope, exit_codes, inputs
+from remotebatch_kernel.formats.inputs import Element
 from remotebatch_kernel.system import fork_handlers, sigterm
 from remotebatch_kernel.system.sigterm import Terminated
 
 JOB_OUTPUT = "JobOutput"
+ELEMENT_VARIABLES = ("REMOTEBATCH_PROCESS", "REMOTEBATCH_ELEMENT_INDEX")
+"""Environment variables with the id of the task's process, and the index of the element that it evaluates."""
 _MOST_WARNINGS = 100
 _LONGEST_MESSAGE = 10_000
 """Characters of a message in a result's header, which is read alone to learn why a task failed."""
@@ -39,6 +44,8 @@ class Call(NamedTuple):
     attempt: int = 1
     code: str = ""
     """Tree of the function's code package; empty if it has none."""
+    image: str = ""
+    """The container image that the task runs in; empty for a process."""
 
     @classmethod
     def from_json(cls, text: str) -> Call:
@@ -57,12 +64,24 @@ def run_call(call: Call) -> int:
     except Terminated:
         code = exit_codes.TERMINATED
     except KernelFailure as failure:
-        print(f"remotebatch: {failure.message}", file=sys.stderr)
-        code = evaluation.store_failure(failure.failure_type, failure.message, failure.exit_code)
+        message = user_code.at_client(failure.message)
+        print(f"remotebatch: {message}", file=sys.stderr)
+        code = evaluation.store_failure(failure.failure_type, message, failure.exit_code)
     except MemoryError:
         code = evaluation.store_failure(
             "OutOfMemory", "MemoryError: the task ran out of memory", exit_codes.OUT_OF_MEMORY
         )
+    flush_streams()
+    return code
+
+
+def fail_call(call: Call, failure: KernelFailure) -> int:
+    """Store why a call cannot be evaluated on this machine.
+
+    :returns: the exit code.
+    """
+    print(f"remotebatch: {failure.message}", file=sys.stderr)
+    code = _Evaluation(call).store_failure(failure.failure_type, failure.message, failure.exit_code)
     flush_streams()
     return code
 
@@ -72,45 +91,38 @@ class _Evaluation:
         self.call = call
         self.warnings: list[dict[str, Any]] = []
         self.input_string = ""
+        self._is_loaded = False
         self.started_at = time.time()
         self._wall = time.perf_counter()
         self._cpu = time.process_time() + _children_seconds()
 
     def run(self) -> int:
-        called = function.load(self.call.function, self.call.code)
-        elements = self._elements(called.name)
-        user_code.import_registered()  # by what the arguments need
+        os.environ[ELEMENT_VARIABLES[0]] = str(os.getpid())
+        os.environ[ELEMENT_VARIABLES[1]] = str(self.call.first)
+        warnings.showwarning = partial(self._record_warning, warnings.showwarning)
+        try:
+            called = function.load(self.call.function, self.call.code, self.call.image)
+            elements = self._elements(called)
+        except RaisedAtImport as raised:
+            return self._fail_at_import(raised.error)
         self.input_string = _input_string(called.name, elements)
-        _default_show = warnings.showwarning
-
-        def record(message: Any, category: Any, filename: str, lineno: int, *rest: Any) -> None:
-            if len(self.warnings) < _MOST_WARNINGS:
-                self.warnings.append(
-                    {
-                        "category": category.__name__,
-                        "message": _shortened(str(message)),
-                        "filename": filename,
-                        "lineno": lineno,
-                    }
-                )
-            _default_show(message, category, filename, lineno, *rest)
-
-        warnings.showwarning = record  # type: ignore[assignment]
+        self._is_loaded = True
         self.started_at = time.time()
         self._wall, self._cpu = time.perf_counter(), time.process_time() + _children_seconds()
         outcomes: list[tuple[Any, ...]] = []
         try:
             if called.initializer is not None:
                 called.initializer()
-            for args, kwargs in elements:
-                outcomes.append(_evaluate(called.call, args, kwargs))
+            for position, element in enumerate(elements, self.call.first):
+                os.environ[ELEMENT_VARIABLES[1]] = str(position)
+                outcomes.append(self._evaluate(called, element, position))
         except Terminated:
             raise
         except SystemExit as end:
             return self._exit_early(end, outcomes)
         except BaseException as error:  # raised by the initializer; elements keep their own
             outcomes = [result.error_outcome(error)] * len(elements)
-            traceback.print_exc()
+            print(outcomes[0][4], end="", file=sys.stderr)
         return self._store(outcomes)
 
     def store_failure(self, failure_type: str, message: str, code: int) -> int:
@@ -118,25 +130,76 @@ class _Evaluation:
         header = self._header(success=False, failure_type=failure_type, message=message)
         return self._write(envelope.pack(header, b""), code)
 
-    def _elements(self, name: str) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+    def _elements(self, called: function.Function) -> list[Element]:
+        span = self.call.inputs, self.call.first, self.call.length
         try:
-            return inputs.read_span(self.call.inputs, self.call.first, self.call.length)
-        except ModuleNotFoundError as error:
-            raise function.module_missing(f"an argument of {name}", error) from error
-        except MemoryError:
+            with user_code.being_imported():
+                elements = inputs.read_span(*span)
+                user_code.import_registered()  # by what the arguments need
+                return elements
+        except BaseException as error:  # unpickling runs whatever the user's modules and classes define
+            what = f"an argument of function {called.name}"
+            place = Place(what, exit_codes.INPUT_UNREADABLE, self.call.image, called.unsent)
+            raise explained(error, place, lambda loads: inputs.read_span(*span, loads)) from None
+
+    def _record_warning(
+        self,
+        show: Any,
+        message: Any,
+        category: Any,
+        filename: str,
+        lineno: int,
+        file: Any = None,
+        line: str | None = None,
+    ) -> None:
+        if line is None:
+            line = linecache.getline(filename, lineno)
+        filename = user_code.at_client(filename)
+        if self._is_loaded and len(self.warnings) < _MOST_WARNINGS:
+            self.warnings.append(
+                {
+                    "category": category.__name__,
+                    "message": _shortened(str(message)),
+                    "filename": filename,
+                    "lineno": lineno,
+                }
+            )
+        show(message, category, filename, lineno, file, line)
+
+    def _evaluate(self, called: function.Function, element: Element, index: int) -> tuple[Any, ...]:
+        try:
+            return ("value", called.call(*element.args, **element.kwargs))
+        except Terminated:
             raise
-        except Exception as error:  # unpickling runs whatever the user's classes define
-            raise KernelFailure(
-                "InputUnavailable",
-                exit_codes.INPUT_UNREADABLE,
-                f"the arguments of {name} cannot be read: {type(error).__name__}: {error}",
-            ) from error
+        except SystemExit as end:
+            if end.code:
+                raise
+            return ("value", None)  # a clean exit is a return
+        except BaseException as error:  # the user's, of any kind, kept to be raised at the client
+            shown = f"element {index}: {called.name}({element.text})"
+            outcome = result.error_outcome(error, shown if self._is_one_of_several() else "")
+            print(outcome[4], end="", file=sys.stderr)
+            return outcome
+
+    def _is_one_of_several(self) -> bool:
+        try:
+            return inputs.count_of(self.call.inputs) > 1
+        except (OSError, ValueError):  # what the user's code has done to the file
+            return False
+
+    def _fail_at_import(self, error: BaseException) -> int:
+        """A module that raises is the user's error, as it would be where they import it."""
+        if isinstance(error, SystemExit):
+            return self._exit_early(error, [], "a module, as it was imported,")
+        outcome = result.error_outcome(error)
+        print(outcome[4], end="", file=sys.stderr)
+        return self._store([outcome] * self.call.length)
 
     def _store(self, outcomes: list[tuple[Any, ...]]) -> int:
         errors = [outcome for outcome in outcomes if outcome[0] == "error"]
         if not errors:
             header = self._header(success=True, failure_type=None, message="")
-            return self._write(result.pack(header, outcomes), exit_codes.SUCCESS)
+            return self._write(result.pack(header, outcomes, self.call.first), exit_codes.SUCCESS)
         out_of_memory = any(error[2] == "MemoryError" for error in errors)
         header = self._header(
             success=False,
@@ -144,17 +207,19 @@ class _Evaluation:
             message=errors[0][3],
         )
         code = exit_codes.OUT_OF_MEMORY if out_of_memory else exit_codes.USER_EXCEPTION
-        return self._write(result.pack(header, outcomes), code)
+        return self._write(result.pack(header, outcomes, self.call.first), code)
 
-    def _exit_early(self, end: SystemExit, outcomes: list[tuple[Any, ...]]) -> int:
+    def _exit_early(
+        self, end: SystemExit, outcomes: list[tuple[Any, ...]], what: str = "the function"
+    ) -> int:
         """``sys.exit(n)`` in the user's code: n is the task's exit code; what came before it is kept."""
         code = end.code if isinstance(end.code, int) else 1
         if not isinstance(end.code, int):
             print(end.code, file=sys.stderr)
-        message = f"the function called sys.exit({end.code!r})"
+        message = f"{what} called sys.exit({end.code!r})"
         header = self._header(success=False, failure_type="NonZeroExit", message=message)
         missing = [("missing",)] * (self.call.length - len(outcomes))
-        return self._write(result.pack(header, outcomes + missing), code & 0xFF)
+        return self._write(result.pack(header, outcomes + missing, self.call.first), code & 0xFF or 1)
 
     def _header(self, success: bool, failure_type: str | None, message: str) -> dict[str, Any]:
         return {
@@ -179,32 +244,11 @@ class _Evaluation:
         return code
 
 
-def _evaluate(call: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    try:
-        return ("value", call(*args, **kwargs))
-    except Terminated:
-        raise
-    except SystemExit as end:
-        if end.code:
-            raise
-        return ("value", None)  # a clean exit is a return
-    except BaseException as error:  # the user's, of any kind, kept to be raised at the client
-        outcome = result.error_outcome(error)
-        print(outcome[4], end="", file=sys.stderr)
-        return outcome
-
-
-def _input_string(name: str, elements: list[tuple[tuple[Any, ...], dict[str, Any]]]) -> str:
+def _input_string(name: str, elements: list[Element]) -> str:
     if not elements:
         return f"{name}()"
-    args, kwargs = elements[0]
-    try:
-        parts = [reprlib.repr(arg) for arg in args]
-        parts += [f"{key}={reprlib.repr(value)}" for key, value in kwargs.items()]
-    except Exception as error:  # a user's __repr__ must not fail the task
-        parts = [f"<{type(error).__name__} in repr>"]
     more = f" and {len(elements) - 1} more" if len(elements) > 1 else ""
-    return f"{name}({', '.join(parts)}){more}"
+    return f"{name}({elements[0].text}){more}"
 
 
 def _shortened(text: str) -> str:

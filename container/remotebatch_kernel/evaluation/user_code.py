@@ -12,11 +12,13 @@ import importlib
 import importlib.machinery
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from types import ModuleType
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
 
 from remotebatch_kernel import rebuilding
+from remotebatch_kernel.evaluation import compiled, odd_names
 from remotebatch_kernel.formats.code_package import Description
 
 
@@ -31,26 +33,38 @@ class Main(NamedTuple):
     """``sys.argv[0]`` for the task."""
 
 
+_importing = False
 _registrations: list[tuple[str, str]] = []
 _origins: list[tuple[str, str]] = []  # (directory on this node, the client's own directory)
+_platform = ""  # what compiled modules of the user's are for
 
 
-def enter(tree: str, description: Description | None, main: Main) -> None:
+def enter(
+    tree: str,
+    description: Description | None,
+    main: Main,
+    installed: Iterable[tuple[str, bool]] = (),
+) -> None:
     """Make the process that of a user's program: ``sys.path``, ``sys.argv`` and ``__main__``.
 
     Repeating it is harmless.
 
     :param tree: where the code package was laid.
+    :param installed: further directories of installed packages at the client, and whether each comes before
+        the standard library there; one that is here too is used.
     """
+    for directory, is_front in installed:
+        if directory not in sys.path and os.path.isdir(directory):
+            sys.path.insert(0 if is_front else len(sys.path), directory)
+    global _platform
     if description is not None:
-        roots = [os.path.join(tree, str(number)) for number in range(len(description.roots))]
-        front = [path for path, root in zip(roots, description.roots) if root.front]
-        if not set(roots) <= set(sys.path):
-            sys.path[:0] = front
-            for path, root in zip(roots, description.roots):
-                if path not in front:  # before the directory itself, if this node has it too
-                    sys.path.insert(_place_of(root.origin), path)
-            _origins[:] = [(path, root.origin) for path, root in zip(roots, description.roots)]
+        _origins[:] = [
+            (os.path.join(tree, str(number)), root.origin) for number, root in enumerate(description.roots)
+        ]
+        sys.path[:] = _with_roots(sys.path, description)
+        if description.names:
+            odd_names.install({name: os.path.join(tree, path) for name, path in description.names.items()})
+        _platform = description.platform
     sys.argv = [main.argv]
     module = ModuleType("__main__")
     vars(module)["__builtins__"] = builtins
@@ -63,8 +77,39 @@ def enter(tree: str, description: Description | None, main: Main) -> None:
     rebuilding.rebuild_in(module)
 
 
-def _place_of(directory: str) -> int:
-    return sys.path.index(directory) if directory in sys.path else len(sys.path)
+def _with_roots(path: list[str], description: Description) -> list[str]:
+    """A module search path with the directories of the tree, each before the one that it was made of.
+
+    That stays, where this machine has it too: other packages may be installed there.
+    """
+    new = [directory for directory, _ in _origins if directory not in path]
+    places = {origin: directory for directory, origin in _origins if directory in new}
+    found: list[str] = []
+    for entry in path:
+        found += [places[entry], entry] if entry in places else [entry]
+    front = {directory for (directory, _), root in zip(_origins, description.roots) if root.front}
+    missing = [directory for directory in new if directory not in found]
+    return [
+        *(directory for directory in missing if directory in front),
+        *found,
+        *(directory for directory in missing if directory not in front),
+    ]
+
+
+@contextmanager
+def being_imported() -> Iterator[None]:
+    """While this process imports the user's modules, before any of their functions is called."""
+    global _importing
+    _importing = True
+    try:
+        yield
+    finally:
+        _importing = False
+
+
+def is_being_imported() -> bool:
+    """Whether this process, a task, imports the user's modules."""
+    return _importing
 
 
 def expect_registrations(pairs: Iterable[Sequence[str]]) -> None:
@@ -100,16 +145,73 @@ def at_client(text: str) -> str:
     return text
 
 
-def importing_line(error: BaseException) -> str | None:
-    """Where in the user's own modules an import failed, as ``file:line``; None if not in one of them."""
-    found = None
+def with_paths_at_client(error: BaseException) -> None:
+    """Replace the paths of the tree in an exception that says where code is, by those at the client."""
+    if isinstance(error, SyntaxError) and isinstance(error.filename, str):
+        known, error.filename = error.filename, at_client(error.filename)
+        error.args = tuple(
+            tuple(error.filename if item == known else item for item in part) if type(part) is tuple else part
+            for part in error.args
+        )
+    elif isinstance(error, ImportError) and isinstance(error.msg, str):
+        error.msg, error.path = at_client(error.msg), error.path and at_client(error.path)
+        error.args = tuple(at_client(part) if type(part) is str else part for part in error.args)
+
+
+def line_in_user_code(error: BaseException) -> str:
+    """The last line of the user's own modules that an exception came through, as ``file:line``; or ""."""
+    return import_in_user_code(error)[0]
+
+
+def import_in_user_code(error: BaseException) -> tuple[str, bool]:
+    """That line, and whether it imports a module by a name that no import statement has."""
+    found, computed = "", True
+    for trace in _traces(error):
+        code = trace.tb_frame.f_code
+        if _lies_in_tree(code.co_filename):
+            found, computed = f"{at_client(code.co_filename)}:{trace.tb_lineno}", False
+        elif trace.tb_frame.f_globals.get("__name__") == "importlib":
+            computed = True
+    return found, computed
+
+
+def strip_to_import(error: BaseException) -> bool:
+    """Begin an exception's traceback in the user's own module that raised it while it was imported.
+
+    :returns: whether there is one.
+    """
+    for trace in _traces(error):
+        code = trace.tb_frame.f_code
+        if _lies_in_tree(code.co_filename):
+            if code.co_name == "<module>":
+                error.__traceback__ = trace
+            return code.co_name == "<module>"
+    if isinstance(error, SyntaxError) and _lies_in_tree(str(error.filename)):
+        error.__traceback__ = None
+        return True
+    return False
+
+
+def has_travelled(name: str) -> bool:
+    """Whether a top-level module is in the tree."""
+    paths = [os.path.join(directory, name) for directory, _ in _origins]
+    return any(os.path.isdir(path) or os.path.exists(f"{path}.py") for path in paths)
+
+
+def _traces(error: BaseException) -> Iterator[TracebackType]:
     trace = error.__traceback__
     while trace is not None:
-        name = trace.tb_frame.f_code.co_filename
-        if any(name.startswith(directory + os.sep) for directory, _ in _origins):
-            found = f"{at_client(name)}:{trace.tb_lineno}"
+        yield trace
         trace = trace.tb_next
-    return found
+
+
+def _lies_in_tree(path: str) -> bool:
+    return any(path.startswith(directory + os.sep) for directory, _ in _origins)
+
+
+def compiled_for_another(error: ImportError) -> str | None:
+    """Why a compiled module of the user's cannot be imported here, in words; None if it is not that."""
+    return compiled.reason(error, [directory for directory, _ in _origins], _platform)
 
 
 def main_from_plain(plain: Any) -> Main:

@@ -19,14 +19,16 @@ import os
 import select
 import signal
 import sys
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from remotebatch_kernel.evaluation import function
 from remotebatch_kernel.evaluation.failure import KernelFailure
 from remotebatch_kernel.evaluation.task import prepare_process
+from remotebatch_kernel.evaluation.unreadable import RaisedAtImport
 from remotebatch_kernel.fork_server import frames
 from remotebatch_kernel.fork_server.exit_notices import ExitNotices
 from remotebatch_kernel.fork_server.warm_up import WarmUp
+from remotebatch_kernel.fork_server.watch import Watch
 from remotebatch_kernel.fork_server.worker import PreForkedWorker, run_worker
 from remotebatch_kernel.formats import exit_codes
 from remotebatch_kernel.system import descriptors, linux, sigterm
@@ -44,27 +46,52 @@ def serve(descriptor: int, scratch: str, function_path: str, code: str, modules:
     :param modules: modules to import before that.
     """
     os.environ.pop("LD_BIND_NOW", None)  # meant for this process alone
+    again = [sys.executable, sys.argv[0], "serve", str(descriptor), scratch, "", ""]
     inherited = _descriptors()
-    for name in modules:
+    _import(modules)
+    _close_archives()
+    if _holds_more_than_memory(inherited) and (modules or function_path):
+        _begin_again(descriptor, again, "holds threads or files")
+    if function_path:
+        reason = _load_ahead(function_path, code)
+        _close_archives()
+        if reason is None and _holds_more_than_memory(inherited):
+            reason = "holds threads or files"
+        if reason is not None:
+            _begin_again(descriptor, [*again, *modules], reason)
+    _ForkServer(descriptor, inherited, f"{scratch}/fork-server-{os.getpid()}").run()
+    return 0
+
+
+def _import(names: list[str]) -> None:
+    for name in names:
         try:
             importlib.import_module(name)
         except Exception as error:  # the task meets it again and reports it where a user sees it
             print(f"fork server: cannot import {name}: {error!r}", file=sys.stderr)
-    if function_path:
+
+
+def _load_ahead(path: str, code: str) -> str | None:
+    """Load a function; return why it must not be kept, if so."""
+    try:
+        _import(function.standard_modules(path))
+    except KernelFailure as failure:
+        return failure.message
+    readable = [directory for directory in (code, os.path.dirname(path)) if directory]
+    with Watch((*readable, sys.prefix, sys.base_prefix)) as watch:
         try:
-            function.load_ahead(function_path, code)
-        except KernelFailure as failure:  # as above
-            print(f"fork server: {failure.message}", file=sys.stderr)
-    _close_archives()
-    if _holds_more_than_memory(inherited) and (modules or function_path):
-        print(
-            "fork server: what was loaded holds threads or files; each task loads for itself",
-            file=sys.stderr,
-        )
-        os.set_inheritable(descriptor, True)
-        os.execv(sys.executable, [sys.executable, sys.argv[0], "serve", str(descriptor), scratch, "", ""])
-    _ForkServer(descriptor, inherited, f"{scratch}/fork-server-{os.getpid()}").run()
-    return 0
+            function.load_ahead(path, code)
+        except (KernelFailure, RaisedAtImport) as failure:  # the task meets it again
+            return str(failure)
+    return watch.noticed
+
+
+def _begin_again(descriptor: int, arguments: list[str], reason: str) -> NoReturn:
+    """Become a fork server that has loaded no function: each task loads for itself."""
+    print(f"fork server: what was loaded {reason}; each task loads for itself", file=sys.stderr)
+    sys.stderr.flush()
+    os.set_inheritable(descriptor, True)
+    os.execv(sys.executable, arguments)
 
 
 def _close_archives() -> None:

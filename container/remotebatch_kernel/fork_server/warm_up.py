@@ -15,7 +15,7 @@ from typing import Any
 
 import cloudpickle
 
-from remotebatch_kernel.evaluation.task import Call, flush_streams
+from remotebatch_kernel.evaluation.task import ELEMENT_VARIABLES, Call, flush_streams
 from remotebatch_kernel.evaluation.user_code import Main
 from remotebatch_kernel.fork_server import worker
 from remotebatch_kernel.fork_server.exit_notices import ExitNotices
@@ -53,7 +53,8 @@ class WarmUp:
             for number, stream in zip((1, 2), streams):
                 os.dup2(stream, number)
             descriptors.close_all(streams)
-            os.environ.pop(_VARIABLE, None)
+            for name in (_VARIABLE, *ELEMENT_VARIABLES):
+                os.environ.pop(name, None)
 
     def _run(self) -> None:
         reading, writing = os.pipe()
@@ -75,6 +76,7 @@ class WarmUp:
             "registrations": [],
             "main": Main(None, None, ""),
             "source_lines": {},
+            "installed": [],
         }
 
         def trivial(number: int) -> int:  # within another function, and so pickled by value

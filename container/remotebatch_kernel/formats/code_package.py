@@ -22,6 +22,8 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)  # zip's earliest
 _WRITTEN = 315532800.0
 """When the files are said to have been written, which is compared with compiled ones: they never change."""
 _FASTEST = 1
+_BYTES = b"bytes"
+"""Comment on a file whose name stands for bytes, one character each."""
 _READ_ONLY, _EXECUTABLE = 0o444, 0o555
 
 
@@ -53,12 +55,14 @@ class Description(NamedTuple):
     roots: list[Root]
     platform: str
     """Platform that compiled modules in it are for; empty if there are none."""
+    names: dict[str, str]
+    """Name of a module → its path in the tree, where that does not lie as its name says."""
 
     @classmethod
     def from_plain(cls, plain: list[Any]) -> Description:
         """Read a description as it stands in a header."""
-        digest, roots, platform = plain
-        return cls(digest, [Root(*root) for root in roots], platform)
+        digest, roots, platform, names = plain
+        return cls(digest, [Root(*root) for root in roots], platform, names)
 
 
 def pack(files: Iterable[File]) -> bytes:
@@ -68,7 +72,12 @@ def pack(files: Iterable[File]) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=_FASTEST) as archive:
         for file in files:
-            entry = zipfile.ZipInfo(file.name, _EPOCH)
+            name = file.name
+            as_bytes = name.encode(errors="surrogateescape")
+            if as_bytes != name.encode(errors="replace"):  # not UTF-8, which is all that an archive takes
+                name = as_bytes.decode("latin-1")
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.comment = _BYTES if name != file.name else b""
             entry.external_attr = (_EXECUTABLE if file.executable else _READ_ONLY) << 16
             archive.writestr(entry, file.content, zipfile.ZIP_DEFLATED, _FASTEST)
     return buffer.getvalue()
@@ -90,7 +99,8 @@ def lay(tree: str, roots: Iterable[Iterable[str | IO[bytes]]]) -> None:
         for number, archives in enumerate(roots):
             for archive in archives:
                 _extract(archive, os.path.join(temporary, str(number)))
-        os.chmod(temporary, 0o755)  # noqa: S103 - containers run as other users
+        for directory, _, _ in os.walk(temporary):
+            os.chmod(directory, 0o755)  # noqa: S103 - containers run as other users
         os.rename(temporary, tree)
     except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -103,9 +113,14 @@ def _extract(archive: str | IO[bytes], directory: str) -> None:
 
     with zipfile.ZipFile(archive) as opened:
         for entry in opened.infolist():
-            path = os.path.normpath(os.path.join(directory, entry.filename))
+            name = (
+                os.fsdecode(entry.filename.encode("latin-1")) if entry.comment == _BYTES else entry.filename
+            )
+            path = os.path.normpath(os.path.join(directory, name))
             if not path.startswith(directory + os.sep):
                 raise OSError(f"a code archive names {entry.filename!r}, which lies outside of it")
+            if os.path.exists(path):  # from another archive, as a file that is included by itself as well
+                continue
             os.makedirs(os.path.dirname(path), exist_ok=True)
             with open(path, "wb") as file:
                 file.write(opened.read(entry))

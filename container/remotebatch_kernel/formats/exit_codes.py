@@ -28,7 +28,7 @@ MEANINGS = {
     RESULT_UNPICKLABLE: "the function's result cannot be pickled",
     RESULT_UNWRITABLE: "the result could not be stored (a full disk, usually)",
     OUT_OF_MEMORY: "the function ran out of memory",
-    SETUP_FAILED: "the task's directory or streams could not be made",
+    SETUP_FAILED: "the task's directory, streams or code package could not be made",
     NOT_EXECUTABLE: "the command is not executable",
     PROGRAM_NOT_FOUND: "the command's program was not found",
     TERMINATED: "the task was asked to end (SIGTERM) and did",

@@ -1,8 +1,9 @@
 """The inputs object: every element of a job in one file, each found by its index.
 
 Layout: magic, element count, then ``count + 1`` offsets (unsigned 64-bit, little-endian, from the
-file's beginning), then one pickle of ``(args, kwargs)`` for each element. A child reads the two
-offsets that bound its span and then that span alone, however many elements the job has.
+file's beginning), then one pickle of ``(args, kwargs, text)`` for each element, where the text shows the
+arguments to people. Earlier versions stored no text. A child reads the two offsets that bound its span and
+then that span alone, however many elements the job has.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import pickle
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from remotebatch_kernel.system import descriptors
 
@@ -20,6 +21,17 @@ _COUNT = struct.Struct("<Q")
 _HEAD_BYTES = len(MAGIC) + _COUNT.size
 _OFFSET_BYTES = 8
 _DATA_URL = "data:application/octet-stream;base64,"
+_T = TypeVar("_T")
+_Read = Callable[[int, int], bytes]
+
+
+class Element(NamedTuple):
+    """The arguments of one call."""
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    text: str = "…"
+    """The arguments in short, as they were shown where they were packed."""
 
 
 def head_size(count: int) -> int:
@@ -39,30 +51,53 @@ def as_url(data: bytes) -> str:
     return _DATA_URL + binascii.b2a_base64(data, newline=False).decode()
 
 
-def read_span(source: str, first: int, count: int) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
+def read_span(
+    source: str, first: int, count: int, loads: Callable[[memoryview], Any] = pickle.loads
+) -> list[Element]:
     """Unpickle ``count`` elements from the one numbered ``first``.
 
     :param source: path of the inputs object, or itself as a ``data:`` URL.
+    :param loads: unpickles one.
     :raises ValueError: if the file is cut or is no inputs object.
     """
+    return _reading(source, lambda read: _unpickle(read, first, count, loads))
+
+
+def count_of(source: str) -> int:
+    """Number of elements in an inputs object.
+
+    :raises ValueError: if the file is cut or is no inputs object.
+    """
+
+    def unpack(read: _Read) -> int:
+        _check(read)
+        count: int = _COUNT.unpack(read(_COUNT.size, len(MAGIC)))[0]
+        return count
+
+    return _reading(source, unpack)
+
+
+def _reading(source: str, use: Callable[[_Read], _T]) -> _T:
     if source.startswith(_DATA_URL):
         import binascii
 
         data = binascii.a2b_base64(source[len(_DATA_URL) :])
-        return _unpickle(lambda size, start: data[start : start + size], first, count)
+        return use(lambda size, start: data[start : start + size])
     descriptor = os.open(source, os.O_RDONLY)
     try:
-        return _unpickle(lambda size, start: descriptors.read_at(descriptor, size, start), first, count)
+        return use(lambda size, start: descriptors.read_at(descriptor, size, start))
     finally:
         os.close(descriptor)
 
 
-def _unpickle(
-    read: Callable[[int, int], bytes], first: int, count: int
-) -> list[tuple[tuple[Any, ...], dict[str, Any]]]:
-    """Unpickle elements from what ``read(size, start)`` reads."""
+def _check(read: _Read) -> None:
     if read(len(MAGIC), 0) != MAGIC:
         raise ValueError("not an inputs object")
+
+
+def _unpickle(read: _Read, first: int, count: int, loads: Callable[[memoryview], Any]) -> list[Element]:
+    """Unpickle elements from what ``read(size, start)`` reads."""
+    _check(read)
     bounds = read((count + 1) * _OFFSET_BYTES, _HEAD_BYTES + first * _OFFSET_BYTES)
     if len(bounds) != (count + 1) * _OFFSET_BYTES:
         raise ValueError("the inputs object is cut")
@@ -73,6 +108,6 @@ def _unpickle(
         raise ValueError("the inputs object is cut")
     elements, begin = [], 0
     for end in offsets[1:]:
-        elements.append(pickle.loads(span[begin : end - start]))
+        elements.append(Element(*loads(span[begin : end - start])))
         begin = end - start
     return elements

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from azurebatch_emulator.execution import output_files, resource_files
 from azurebatch_emulator.protocol.errors import BatchServiceError
@@ -14,6 +14,7 @@ from azurebatch_emulator.protocol.models.common import (
     ApplicationPackageReference,
     EnvironmentSetting,
     MetadataItem,
+    encode,
     moment,
     seconds,
 )
@@ -25,6 +26,8 @@ from azurebatch_emulator.state import pool_scaling
 _SHORTEST_RESIZE = 300.0
 _LONGEST_RELEASE = 900.0
 _SHORTEST_RECURRENCE = 60.0
+_MOST_FILES = 32768
+"""Characters of a list of resource files."""
 
 
 def check_pool(add: pool_models.PoolSpecification) -> None:
@@ -171,7 +174,11 @@ def _check_packages(packages: Iterable[ApplicationPackageReference] | None) -> N
         raise BatchServiceError("InvalidApplicationPackageReferences")
 
 
-def _check_files(name: str, files: Iterable[ResourceFile] | None) -> None:
+def _check_files(name: str, files: Sequence[ResourceFile] | None) -> None:
+    if files and len(encode(files)) > _MOST_FILES:
+        raise _invalid(
+            "resourceFiles", f"Total size of resourceFiles cannot be more than {_MOST_FILES} characters"
+        )
     for number, file in enumerate(files or ()):
         try:
             resource_files.check(file)

@@ -49,6 +49,11 @@ def create(
                     f"{doing}: it is too large for a request. Input files and environment variables count: "
                     "put many input files into an archive"
                 ) from error
+            if code == "invalidpropertyvalue" and "resourcefiles" in str(error).lower():
+                raise ProviderError(
+                    f"{doing}: it has more input files than Azure takes, whose list of them is limited to "
+                    "32,768 characters: put many into an archive"
+                ) from error
             if code != "activejobandschedulequotareached":
                 raise explain(error, doing) from error
             if not wait_for_quota:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -50,6 +52,10 @@ class Part(msgspec.Struct, frozen=True):
     def attempts(self) -> dict[int, int]:
         """For each of its tasks, how many attempts it had in earlier parts."""
         return {index: span.attempts for span in self.spans for index in range(span.start, span.stop)}
+
+    def attempts_of(self, index: int) -> int:
+        """How many attempts one of its tasks had in earlier parts."""
+        return self.spans[bisect_right(self.spans, index, key=attrgetter("start")) - 1].attempts
 
     def azure_id(self, job_id: str) -> str:
         """Id of the Azure Batch job."""

@@ -68,10 +68,10 @@ def find_leftovers(
     """List what could be removed, oldest first of each kind.
 
     Listed are jobs that are active with nothing to run, jobs that ended, containers of jobs that are gone,
-    and stored functions and input files that no job refers to.
+    and stored functions, code packages and input files that no job refers to.
 
     :param older_than: nothing younger; besides, what may belong to a submission that is under way counts
-        after an hour only, and stored functions and files after a week, as they serve many jobs.
+        after an hour only, and what is stored by its content after a week, as it serves many jobs.
     :param now: the time to reckon from; by default the present.
     :raises ProviderError: if a service cannot be asked.
     """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import threading
 import time
 import warnings
@@ -12,6 +11,7 @@ from collections.abc import Callable, Sequence
 from azure.batch import BatchClient, models
 from azure.core.exceptions import ResourceNotFoundError
 
+from remotebatch.callers import users_level
 from remotebatch.errors import InvalidSetting, ProviderError
 from remotebatch_azurebatch.accounts.errors import translated
 from remotebatch_azurebatch.batch.values import lower
@@ -38,7 +38,6 @@ _SELECTED = [
     "taskSchedulingPolicy",
 ]
 
-_OURS = frozenset({"remotebatch", "remotebatch_azurebatch"})
 _warned: set[str] = set()
 
 
@@ -174,12 +173,4 @@ def _note_image(pool: PoolFacts, image: str | None) -> None:
 def _warn(text: str) -> None:
     if text not in _warned:
         _warned.add(text)
-        warnings.warn(text, PoolWarning, stacklevel=_users_level())
-
-
-def _users_level() -> int:
-    """How far up, from the function that calls this, the user's code is, so that a warning names its line."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in _OURS:
-        level, frame = level + 1, frame.f_back
-    return level
+        warnings.warn(text, PoolWarning, stacklevel=users_level())

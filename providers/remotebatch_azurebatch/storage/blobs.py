@@ -9,8 +9,8 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -32,6 +32,7 @@ _SMALL = 256 * 1024
 """Bytes that are sent rather than asked for first whether they are there."""
 _KNOWN_FOR = 600.0
 """Seconds for which an object that was seen to be stored is taken to be."""
+_WRITERS = 4
 _READERS = 16
 _AHEAD = 2 * _READERS
 """Blobs that may be held in memory before they are taken."""
@@ -72,6 +73,17 @@ class BlobStore:
         """Store an object that its content names, unless it is there."""
         self._put_object(name, len(data), lambda: data)
 
+    def put_objects(self, objects: Mapping[str, bytes]) -> None:
+        """Store several of them, a few at a time."""
+        with ThreadPoolExecutor(_WRITERS, "remotebatch-store") as executor:
+            storing = [executor.submit(self.put_object, *each) for each in objects.items()]
+            try:
+                for stored in storing:
+                    stored.result()
+            except BaseException:
+                executor.shutdown(wait=True, cancel_futures=True)
+                raise
+
     def put_file(self, source: bytes | Path) -> str:
         """Store a file's content, however large, and return its digest.
 
@@ -90,11 +102,13 @@ class BlobStore:
 
     def _put_object(self, name: str, size: int, content: Callable[[], bytes | IO[bytes]]) -> None:
         with self._known_lock:
-            if time.monotonic() < self._known.get(name, 0.0):
-                return
+            known_until = self._known.get(name, 0.0)
+        if time.monotonic() < known_until:
+            return
+        asked = size > _SMALL or known_until > 0.0
         blob = self.client.get_blob_client(layout.OBJECTS, name)
         with translated(f"{name} cannot be stored in account {self._account.name!r}"):
-            if size <= _SMALL or not blob.exists():
+            if not asked or not blob.exists():
                 self._upload_object(blob, content)
         with self._known_lock:
             self._known[name] = time.monotonic() + _KNOWN_FOR

@@ -6,7 +6,9 @@ The names that all stores share are those of :mod:`remotebatch.storage.layout`. 
         $Inputs/inputs                       only where the elements are not in the job itself
         $Aborts/<task>                       who asked for the end of a single task
     remotebatch-objects/
-        programs/  files/
+        programs/                            the kernel with a function in it
+        files/                               input files
+        code/                                archives of users' own packages; of many, several in one
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ __all__ = [
     "INPUTS",
     "OBJECTS",
     "abort_note",
+    "code_object",
     "container",
     "file_object",
+    "is_code",
     "is_program",
     "outputs",
     "program_object",
@@ -32,7 +36,7 @@ __all__ = [
 ]
 
 ABORTS = "$Aborts"
-_PROGRAMS = "programs"
+_PROGRAMS, _CODE = "programs", "code"
 
 
 def container(job: JobRecord) -> str:
@@ -59,6 +63,16 @@ def program_object(digest: str) -> str:
 def is_program(name: str) -> bool:
     """Whether an object is a program."""
     return name.startswith(f"{_PROGRAMS}/")
+
+
+def code_object(digest: str) -> str:
+    """An archive of a code package, or several in one, in the container of objects."""
+    return layout.stored_object(_CODE, digest)
+
+
+def is_code(name: str) -> bool:
+    """Whether an object is of a code package."""
+    return name.startswith(f"{_CODE}/")
 
 
 def file_object(digest: str) -> str:

@@ -28,7 +28,7 @@ def packed_commands(packed: Inputs) -> dict[int, list[str]]:
     buffer = io.BytesIO()
     packed.write_to(buffer)
     spans = inputs.read_span(inputs.as_url(buffer.getvalue()), 0, packed.count)
-    commands = {index: list(args) for index, (args, _) in enumerate(spans)}
+    commands = {index: list(args) for index, (args, *_) in enumerate(spans)}
     for index, argv in commands.items():
         if len(shlex.join(argv).encode()) > _LONGEST_COMMAND:
             raise CannotSend(
@@ -45,4 +45,4 @@ def stored_commands(store: BlobStore, record: JobRecord, first_part: Mapping[str
     """
     small = metadata.variables_of(first_part).get(INPUTS_VARIABLE)
     source = small or inputs.as_url(store.read(layout.container(record), layout.INPUTS).data)
-    return [list(args) for args, _ in inputs.read_span(source, 0, record.element_count)]
+    return [list(args) for args, *_ in inputs.read_span(source, 0, record.element_count)]

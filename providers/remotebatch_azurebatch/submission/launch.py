@@ -76,12 +76,16 @@ class Launch:
         """
         try:
             rest = list(part.indices())[1:]
-            task_requests.add(self._client, self._azure_id(part), rest, self._plan.task)
+            task_requests.add(
+                self._client,
+                self._azure_id(part),
+                rest,
+                lambda index: self._plan.task(index, part.attempts_of(index)),
+            )
         except task_requests.JobEnded as ended:
             job = queries.get_part(self._client, self._record, part)
             if ends.why_ended(self._record, job)[0] is None:
-                attempts = part.attempts()
-                return {index: attempts[index] for index in ended.indices}
+                return {index: part.attempts_of(index) for index in ended.indices}
             for other, _ in started:  # it was aborted by a client that may not have seen all of its jobs
                 job_requests.terminate(self._client, self._azure_id(other), ends.terminate_reason(job))
         return {}

@@ -50,6 +50,7 @@ class JobPlan:
         access: Access,
         *,
         program: str | None,
+        code: Sequence[str],
         inline_inputs: str | None,
         registry_password: str | None,
         commands: Mapping[int, Sequence[str]] | None = None,
@@ -58,6 +59,7 @@ class JobPlan:
 
         :param record: the job, its environment variables included.
         :param program: digest of the program; None for commands.
+        :param code: digests of the objects of the function's code package.
         :param inline_inputs: the inputs object as a ``data:`` URL, where it does not lie in a blob.
         :param commands: index → argument list, where the tasks are commands.
         """
@@ -65,6 +67,7 @@ class JobPlan:
         self._settings = settings_of(record)
         self._access = access
         self._program = program
+        self._code = code
         self._inputs = inline_inputs
         self._container_settings = self._run_in(registry_password)
         files = _COPY_FILES if record.input_files else ""
@@ -97,7 +100,7 @@ class JobPlan:
         if preparation is not None:
             body["jobPreparationTask"] = preparation
         if part.count:
-            first = self.task(part.first)
+            first = self.task(part.first, part.attempts_of(part.first))
             body["jobManagerTask"] = {**first, "killJobOnCompletion": False, "runExclusive": False}
         return body
 
@@ -105,8 +108,11 @@ class JobPlan:
         """The part with the time until which its nodes have access to its blobs."""
         return msgspec.structs.replace(part, expires=self._access.expires)
 
-    def task(self, index: int) -> dict[str, Any]:
-        """One task."""
+    def task(self, index: int, attempts: int) -> dict[str, Any]:
+        """One task.
+
+        :param attempts: that it had in earlier parts.
+        """
         settings, task_id = self._settings, numbered_task_id(self.record, index)
         constraints: dict[str, Any] = {
             "maxTaskRetryCount": settings.max_retries,
@@ -123,7 +129,7 @@ class JobPlan:
             "constraints": constraints,
             "requiredSlots": settings.vcpu_count,
             "userIdentity": _AS_ROOT,
-            "environmentSettings": _variables(self._task_variables(index)),
+            "environmentSettings": _variables(self._task_variables(index, attempts)),
             "outputFiles": self._output_files(task_id),
         }
 
@@ -169,6 +175,9 @@ class JobPlan:
         if self._program is not None:
             blob = layout.program_object(self._program)
             resources.append(self._access.resource_file(layout.OBJECTS, blob, node.PROGRAM))
+            for digest in self._code:
+                blob, path = layout.code_object(digest), f"{node.CODE}/{digest}"
+                resources.append(self._access.resource_file(layout.OBJECTS, blob, path))
             if self._inputs is None and record.element_count:
                 container = layout.container(record)
                 resources.append(self._access.resource_file(container, layout.INPUTS, node.INPUTS))
@@ -188,7 +197,11 @@ class JobPlan:
 
     def _common_variables(self) -> dict[str, str]:
         record = self.record
-        call = {"chunksize": record.chunksize, "elements": record.element_count}
+        call = {
+            "chunksize": record.chunksize,
+            "elements": record.element_count,
+            "image": self._settings.container_image,
+        }
         variables = job_variables(record)
         if self._program is not None:
             variables["REMOTEBATCH_CALL"] = json.dumps(call)
@@ -196,8 +209,8 @@ class JobPlan:
             variables[INPUTS_VARIABLE] = self._inputs
         return variables
 
-    def _task_variables(self, index: int) -> dict[str, str]:
-        variables = task_variables(self.record, index)
+    def _task_variables(self, index: int, attempts: int) -> dict[str, str]:
+        variables = task_variables(self.record, index, attempts + 1)
         if self._program is None:
             variables["REMOTEBATCH_COMMAND"] = shlex.join(self._commands[index])
         return variables
@@ -206,6 +219,7 @@ class JobPlan:
         objects = [layout.file_object(digest) for digest in self.record.input_files.values()]
         if self._program is not None:
             objects.append(layout.program_object(self._program))
+        objects += map(layout.code_object, self._code)
         return metadata.items(self.record, part, objects)
 
 

@@ -22,6 +22,7 @@ from remotebatch_azurebatch.settings import AzureBatchSettings, Registry, settin
 from remotebatch_azurebatch.storage import layout
 from remotebatch_azurebatch.storage.blobs import BlobStore
 from remotebatch_azurebatch.submission.access import Access, Signer
+from remotebatch_azurebatch.submission.code_objects import code_objects
 from remotebatch_azurebatch.submission.commands import packed_commands, stored_commands
 from remotebatch_azurebatch.submission.launch import Launch
 from remotebatch_azurebatch.submission.plan import INPUTS_VARIABLE, JobPlan
@@ -53,7 +54,9 @@ class Submitter:
         """
         settings = submission.settings
         assert isinstance(settings, AzureBatchSettings)
-        program = pack_program(submission.function) if submission.function else None
+        function = submission.function
+        program = pack_program(function) if function else None
+        code = code_objects(function.code) if function else {}
         commands = packed_commands(submission.inputs) if program is None else None
         small = inline(submission)
         azure_id = ids.first_part(submission.id)
@@ -63,10 +66,11 @@ class Submitter:
             record = self._record(submission, settings)
             if program is not None:
                 self._store.put_object(layout.program_object(program.digest), program.data)
+            self._store.put_objects({layout.code_object(digest): data for digest, data in code.items()})
             if small is None:
                 self._store.write(layout.container(record), layout.INPUTS, submission.inputs.write_to)
             digest = program.digest if program else None
-            plan = self._plan(record, digest, small, commands)
+            plan = self._plan(record, digest, list(code), small, commands)
             return record, Launch(self._client, plan).start(deal(record.task_count, pools))
         except BaseException:
             self._undo(azure_id)
@@ -81,12 +85,15 @@ class Submitter:
         :returns: the new parts.
         """
         origin = queries.get_part(self._client, record, parts[0].part)
-        program = next((name for name in metadata.objects_of(origin) if layout.is_program(name)), None)
+        objects = metadata.objects_of(origin)
+        program = next((name for name in objects if layout.is_program(name)), None)
+        code = [name.rpartition("/")[2] for name in objects if layout.is_code(name)]
         commands = None
         if record.function is None:
             commands = dict(enumerate(stored_commands(self._store, record, origin)))
         digest = program.rpartition("/")[2] if program else None
-        plan = self._plan(record, digest, metadata.variables_of(origin).get(INPUTS_VARIABLE), commands)
+        small = metadata.variables_of(origin).get(INPUTS_VARIABLE)
+        plan = self._plan(record, digest, code, small, commands)
         by_pool: dict[str, dict[int, int]] = {}
         for task in tasks:
             by_pool.setdefault(latest(parts, task.index).pool_id, {})[task.index] = task.attempts
@@ -101,6 +108,7 @@ class Submitter:
     # -- within -----------------------------------------------------------------------------
 
     def _record(self, submission: Submission, settings: AzureBatchSettings) -> JobRecord:
+        code = submission.function.code if submission.function else None
         return record_of(
             submission,
             ids.first_part(submission.id),
@@ -108,12 +116,14 @@ class Submitter:
             settings=msgspec.structs.replace(
                 settings, container_image=settings.container_image or default_image()
             ),
+            code=code.description.digest if code else None,
         )
 
     def _plan(
         self,
         record: JobRecord,
         program: str | None,
+        code: Sequence[str],
         small: str | None,
         commands: Mapping[int, Sequence[str]] | None,
     ) -> JobPlan:
@@ -125,6 +135,7 @@ class Submitter:
             record,
             access,
             program=program,
+            code=code,
             inline_inputs=small,
             registry_password=_password(settings.registry),
             commands=commands,

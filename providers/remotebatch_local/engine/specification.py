@@ -6,7 +6,7 @@ from remotebatch.provider import TaskRecord
 from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.provider.variables import task_variables
 from remotebatch_execution.runners import TaskSpec
-from remotebatch_kernel.evaluation.task import Call
+from remotebatch_kernel.evaluation.task import JOB_OUTPUT, Call
 from remotebatch_kernel.formats import inputs
 from remotebatch_kernel.system.linux import LEFTOVER_MARK
 from remotebatch_local.engine.job import LocalJob
@@ -42,15 +42,19 @@ def specify(
             result=store.result(record, task.index),
             attempt=task.attempts,
             code=code,
+            image=settings.container_image or "",
         )
-    devices = {"CUDA_VISIBLE_DEVICES": ",".join(map(str, gpus))} if gpus else {}
+    environment = task_variables(record, task.index, task.attempts)
+    environment["REMOTEBATCH_OUTPUT_DIRECTORY"] = f"{directory}/{JOB_OUTPUT}"
+    if gpus:
+        environment["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, gpus))
     files = {name: store.objects.path("files", digest) for name, digest in record.input_files.items()}
     return TaskSpec(
         key=key,
         label=(record.id, numbered_task_id(record, task.index)),
         directory=directory,
         log_directory=store.logs(record, task.index),
-        environment=task_variables(record, task.index) | devices,
+        environment=environment,
         job_environment=job.environment | {LEFTOVER_MARK: store.root},
         files=files,
         argv=argv,

@@ -52,6 +52,21 @@ class ArrayContract(Contract):
         array = environment.map_submit(look, range(4), chunksize=2, initializer=prepare)
         assert array.results(TIMEOUT) == [1, 1, 1, 1]
 
+    def test_each_element_has_its_index_and_a_seed_of_its_own(
+        self, environment: SubmissionEnvironment
+    ) -> None:
+        def look(_: int) -> tuple[tuple[int, int, str | None, int], int]:
+            from remotebatch import task
+
+            return (task.index(), task.attempt(), task.job_id(), task.vcpu_count()), task.seed()
+
+        first = environment.map_submit(look, range(3), chunksize=2)
+        known, seeds = zip(*first.results(TIMEOUT))
+        assert list(known) == [(index, 1, first.id, 1) for index in range(3)]
+        assert len(set(seeds)) == 3
+        again = environment.options(seed=first.settings["seed"]).map_submit(look, range(3))
+        assert [seed for _, seed in again.results(TIMEOUT)] == list(seeds)
+
     def test_exceptions_stand_in_their_places_and_retry_runs_only_those(
         self, environment: SubmissionEnvironment
     ) -> None:

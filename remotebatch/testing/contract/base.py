@@ -1,7 +1,7 @@
 """What the parts of the contract have in common.
 
-Functions that are sent are defined inside the tests: they travel by value, so that a node needs nothing but
-Python.
+Functions that are sent are defined inside the tests, and use no global of their module: they travel by value,
+so that a node needs nothing but Python.
 """
 
 from __future__ import annotations

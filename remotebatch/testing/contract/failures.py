@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import socket
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
@@ -68,19 +68,33 @@ class FailureContract(Contract):
     ) -> None:
         class Holder(Exception):
             def __init__(self) -> None:
-                super().__init__("holds a lock")
-                self.lock = threading.Lock()
+                super().__init__("holds a generator")
+                self.numbers = (number for number in range(3))
 
         def fail() -> None:
             raise Holder
 
-        with pytest.raises(RemoteException, match="holds a lock") as caught:
+        with pytest.raises(RemoteException, match="holds a generator") as caught:
             environment.submit(fail).result(TIMEOUT)
         assert caught.value.type_name.endswith("Holder")
         assert "raise Holder" in caught.value.remote_traceback
 
+    def test_traceback_says_which_element_failed(self, environment: SubmissionEnvironment) -> None:
+        def invert(value: int) -> float:
+            return 1 / value
+
+        for chunksize, child in (1, 2), (2, 1):
+            array = environment.map_submit(invert, [1, 2, 0, 4], chunksize=chunksize)
+            array.wait(TIMEOUT)
+            error = array[child].exception()
+            shown = "".join(getattr(error, "__notes__", [])) or str(getattr(error, "__cause__", None))
+            ending = "ZeroDivisionError: division by zero\nelement 2: invert(0)"
+            assert shown.endswith(ending)
+            assert f"{ending}\n" in array[child].error_log()
+
     def test_exit_code_passes_through(self, environment: SubmissionEnvironment) -> None:
         def leave(code: int) -> None:
+
             sys.exit(code)
 
         job = environment.submit(leave, 42).wait(TIMEOUT)
@@ -105,13 +119,11 @@ class FailureContract(Contract):
 
     def test_result_that_cannot_be_pickled(self, environment: SubmissionEnvironment) -> None:
         def make() -> Any:
-            import threading
-
-            return threading.Lock()
+            return {"rows": [1, (number for number in range(3))]}
 
         job = environment.submit(make).wait(TIMEOUT)
         assert job.failure_type is FailureType.RESULT_UNAVAILABLE
-        assert "lock" in str(job.status_reason)
+        assert 'result["rows"][1] (a generator)' in str(job.status_reason)
         with pytest.raises(JobFailed, match="cannot be pickled"):
             job.result()
 
@@ -129,10 +141,13 @@ class FailureContract(Contract):
     ) -> None:
         before = len(environment.jobs())
 
-        def use(first: int, lock: Any) -> None: ...
+        def use(first: int, connection: Any) -> None: ...
 
-        with pytest.raises(CannotSend, match=r"argument 'lock': _thread\.lock cannot be sent"):
-            environment.submit(use, 1, threading.Lock())
+        with (
+            socket.socket() as connection,
+            pytest.raises(CannotSend, match=r"argument 'connection' \(a socket\) cannot be sent"),
+        ):
+            environment.submit(use, 1, connection)
         assert len(environment.jobs()) == before
 
     def test_time_constraint_ends_it(self, environment: SubmissionEnvironment) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +64,7 @@ class SingleContract(Contract):
     def test_keeps_both_streams(self, environment: SubmissionEnvironment) -> None:
         def speak() -> None:
             import os
+            import sys
 
             print("to stdout: ümlaut")
             print("to stderr", file=sys.stderr)
@@ -116,6 +116,18 @@ class SingleContract(Contract):
         assert evaluation.absolute_timing is not None
         assert evaluation.absolute_timing >= 0.1
         assert "mind the gap" in job.error_log()
+
+    def test_the_output_directory_stays_where_it_is(self, environment: SubmissionEnvironment) -> None:
+        def write() -> None:
+            import os
+
+            from remotebatch import task
+
+            os.chdir("/")
+            (task.output_directory() / "report.txt").write_text("fine")
+
+        job = environment.submit(write).wait(TIMEOUT)
+        assert [file.name for file in job.output_files()] == ["report.txt"]
 
     def test_output_files_come_home(self, environment: SubmissionEnvironment, tmp_path: Path) -> None:
         def write() -> None:
@@ -174,6 +186,25 @@ class SingleContract(Contract):
             environment={"GREETING": "hello"},
         ).submit(read)
         assert job.result(TIMEOUT) == ("from bytes", "from a path", "hello")
+
+    def test_folders_and_patterns_of_input_files(
+        self, environment: SubmissionEnvironment, tmp_path: Path
+    ) -> None:
+        for name in ("data/a.csv", "data/inner/b.csv", "data/inner/c d.txt"):
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / name).write_text(name)
+
+        def names() -> list[str]:
+            import os
+
+            found = [os.path.join(folder, name) for folder, _, names in os.walk("here") for name in names]
+            return sorted(os.path.relpath(path, "here") for path in found)
+
+        files = {"here/all": tmp_path / "data", "here/some": f"{tmp_path}/data/**/*.csv"}
+        job = environment.options(input_files=files).submit(names)
+        expected = ["all/a.csv", "all/inner/b.csv", "all/inner/c d.txt", "some/a.csv", "some/inner/b.csv"]
+        assert job.result(TIMEOUT) == expected
+        assert sorted(job.settings["input_files"]) == [f"here/{name}" for name in expected]
 
     def test_task_knows_where_it_is(self, environment: SubmissionEnvironment) -> None:
         def look(_: int) -> tuple[str, ...]:

@@ -25,13 +25,11 @@ def none_left(account: Emulator) -> Iterator[None]:
     wait_for(lambda: subprocess.run(listing, check=True, capture_output=True).stdout, lambda ids: not ids)
 
 
-def fill_memory(megabytes: int) -> int:
-    """Use so much memory, and touch all of it."""
-    return len(bytes(range(256)) * 4096 * megabytes)
-
-
 @pytest.mark.parametrize("kind", ["function", "command"])
 def test_a_container_that_is_killed_for_memory(env: SubmissionEnvironment, kind: str) -> None:
+    def fill_memory(megabytes: int) -> int:
+        return len(bytes(range(256)) * 4096 * megabytes)
+
     limited = env.options(container_run_options="--memory=32m --memory-swap=32m")
     fill = "b = bytes(range(256)) * 4096 * 500"
     job = (

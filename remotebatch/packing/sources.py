@@ -1,0 +1,148 @@
+"""What the source of a module says, found quickly and without running it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+_NAME = rb"[A-Za-z_\x80-\xff][\w.\x80-\xff]*"
+_IMPORTS = re.compile(
+    rb"(?:^|;|:)[ \t]*(?:from[ \t]+(" + _NAME + rb")[ \t]+import\b|import[ \t]+([^\n;#]+))", re.MULTILINE
+)
+_DYNAMIC = re.compile(rb"(?:import_module|__import__|importorskip)\(\s*['\"](" + _NAME + rb")")
+_CONSTANT = re.compile(
+    rb"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=[ \t]*([^=\s#\[{\\][^\n\\]*?)[ \t]*(?:#[^\n'\"]*)?\r?$",
+    re.MULTILINE,
+)
+_LITERAL = re.compile(rb"[-+(\d.'\"]|[rbuf]{1,2}['\"]|(?:True|False|None)$", re.IGNORECASE)
+_UNCLEAR = frozenset({"exec", "eval", "globals", "locals", "vars", "__dict__", "setattr", "modules"})
+"""What a module may rebind its own names with, unseen."""
+_IMMUTABLE = (int, float, complex, str, bytes, type(None))
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+_LONGEST = 200
+"""Bytes of the text of a constant that is looked at."""
+
+
+def imports_in(source: bytes) -> set[str]:
+    """Top-level names of what the import statements in a source file name."""
+    source = source.replace(b"\\\r\n", b" ").replace(b"\\\n", b" ")
+    names: set[bytes] = set()
+    for from_, plain in _IMPORTS.findall(source):
+        names.update([from_] if from_ else (part.split()[0] for part in plain.split(b",") if part.split()))
+    names.update(_DYNAMIC.findall(source))
+    first = {name.partition(b".")[0].decode(errors="replace") for name in names}
+    return {name for name in first if name.isidentifier()}
+
+
+def constants_in(source: bytes) -> dict[str, Any]:
+    """Values of the names that lines such as ``N = 3`` bind: immutable literals only.
+
+    A name may be bound elsewhere too: see :func:`bound_literal`.
+    """
+    found: dict[str, Any] = {}
+    for name, text in _CONSTANT.findall(source):
+        if len(text) <= _LONGEST and _LITERAL.match(text):
+            try:
+                value = ast.literal_eval(text.decode())
+            except (ValueError, SyntaxError, MemoryError, RecursionError):  # no literal after all
+                continue
+            if _is_immutable(value):
+                found[name.decode()] = value
+    return found
+
+
+@lru_cache(maxsize=256)
+def bound_literal(source: bytes, name: str) -> list[Any]:
+    """The literal that a module binds a name of its own to, if that is all that it does with the name.
+
+    :returns: the one value, or an empty list.
+    """
+    tree = _tree(source)
+    if tree is None:
+        return []
+    bound = [node for statement in tree.body for node in _bindings(statement, name)]
+    plain = [value for statement in tree.body for value in _bound_at_top(statement, name)]
+    if len(plain) != 1 or len(bound) != 1 or any(map(_is_unclear, ast.walk(tree))):
+        return []
+    try:
+        return [ast.literal_eval(plain[0])]
+    except ValueError:
+        return []
+
+
+def attributes_set(source: bytes) -> set[str]:
+    """Names of the attributes that a module sets when it is imported, of whatever object."""
+    tree = _tree(source)
+    return (
+        set()
+        if tree is None
+        else {
+            node.attr
+            for node in _at_import(tree)
+            if isinstance(node, ast.Attribute) and not isinstance(node.ctx, ast.Load)
+        }
+    )
+
+
+def _tree(source: bytes) -> ast.Module | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # which the user has seen when the module was imported
+        try:
+            return ast.parse(source)
+        except (SyntaxError, ValueError):
+            return None
+
+
+def _at_import(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.iter_child_nodes(tree):
+        if not isinstance(node, _FUNCTIONS):
+            yield node
+            yield from _at_import(node)
+
+
+def _bindings(node: ast.AST, name: str) -> Iterator[ast.AST]:
+    """Where a statement binds or unbinds a name of its module, or a function declares it global."""
+    if isinstance(node, ast.Name):
+        bound = node.id == name and not isinstance(node.ctx, ast.Load)
+    elif isinstance(node, ast.alias):
+        bound = (node.asname or node.name.partition(".")[0]) == name or node.name == "*"
+    else:  # a definition, an exception that is caught, a pattern that is matched
+        bound = getattr(node, "name", None) == name
+    if bound:
+        yield node
+    for inner in ast.iter_child_nodes(node):
+        if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):  # a scope of its own
+            yield from (
+                part for part in ast.walk(inner) if isinstance(part, ast.Global) and name in part.names
+            )
+        else:
+            yield from _bindings(inner, name)
+
+
+def _bound_at_top(statement: ast.stmt, name: str) -> Iterator[ast.expr]:
+    """What a plain assignment binds a name to."""
+    if isinstance(statement, ast.Assign):
+        targets = statement.targets
+    elif isinstance(statement, ast.AnnAssign):
+        targets = [statement.target]
+    else:
+        return
+    if len(targets) == 1 and isinstance(targets[0], ast.Name) and targets[0].id == name and statement.value:
+        yield statement.value
+
+
+def _is_unclear(node: ast.AST) -> bool:
+    used = node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else None
+    return used in _UNCLEAR
+
+
+def _is_immutable(value: object) -> bool:
+    return (
+        type(value) in _IMMUTABLE
+        or type(value) is bool
+        or (type(value) is tuple and all(map(_is_immutable, value)))
+    )

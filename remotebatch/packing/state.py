@@ -1,0 +1,126 @@
+"""Warns of what a module holds here and will not hold in a task, where it is imported afresh."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import FunctionType, ModuleType
+from typing import Any
+
+from remotebatch.callers import users_level
+from remotebatch.errors import ModuleStateWarning
+from remotebatch.packing.archives import Archive
+from remotebatch.packing.ownership import Location
+from remotebatch.packing.sources import attributes_set, bound_literal
+from remotebatch_kernel.pickling import codes
+
+_MOST = 5
+_LONGEST = 60
+_SETS = frozenset({"STORE_ATTR", "STORE_GLOBAL", "STORE_NAME"})
+
+
+def warn_of_state(
+    found: Mapping[Location, Archive], name: str, functions: Iterable[Callable[..., Any] | None]
+) -> None:
+    """Warn of names in the user's own modules that are bound to other values than their source says.
+
+    :param name: the function's.
+    :param functions: what is called in the task; what these set themselves is passed over.
+    """
+    kept = [
+        (module, constant)
+        for module, constant in _changed(found)
+        if any(
+            not _is_same(vars(module)[constant], literal)
+            for literal in bound_literal(_source(module), constant)
+        )
+    ]
+    if kept:
+        set_there = {name for function in functions for name in _names_set(function)}
+        sources = list(map(_source, _loaded(found).values()))
+        kept = [
+            (module, constant)
+            for module, constant in kept
+            if constant not in set_there and not _is_set_by(sources, constant)
+        ]
+    if kept:
+        shown = [
+            f"{module.__name__}.{constant} = {_short(vars(module)[constant])}"
+            for module, constant in kept[:_MOST]
+        ]
+        more = f" and {len(kept) - _MOST} more" if len(kept) > _MOST else ""
+        warnings.warn(
+            f"function {name!r}: {', '.join(shown)}{more} is set here and will not be in the tasks: they "
+            f"import {kept[0][0].__name__} afresh, as its source says. Pass the value as an argument, or "
+            f"have it set in each task with initializer= or in the function",
+            ModuleStateWarning,
+            stacklevel=users_level(),
+        )
+
+
+def _changed(found: Mapping[Location, Archive]) -> Iterator[tuple[ModuleType, str]]:
+    loaded = _loaded(found)
+    for location, archive in found.items():
+        for file, constants in archive.constants.items():
+            module = loaded.get(os.path.join(location.root, file))
+            if module is not None:
+                held = vars(module)
+                for name, value in constants.items():
+                    if name in held and not _is_same(held[name], value):
+                        yield module, name
+
+
+def _loaded(found: Iterable[Location]) -> dict[str, ModuleType]:
+    """The user's own modules that are loaded, by their files."""
+    paths = tuple({location.path for location in found})
+    return {
+        file: module
+        for name, module in list(sys.modules.items())
+        if type(module) is ModuleType
+        and name != "__main__"
+        and isinstance(file := vars(module).get("__file__"), str)
+        and file.startswith(paths)
+    }
+
+
+def _is_same(held: Any, value: Any) -> bool:
+    if type(held) is not type(value):
+        return False
+    if type(value) is tuple:
+        return len(held) == len(value) and all(map(_is_same, held, value))
+    return bool(held == value)
+
+
+def _names_set(function: Any) -> Iterator[str]:
+    import dis
+
+    while hasattr(function, "__wrapped__") or hasattr(function, "func"):
+        function = getattr(function, "func", None) or function.__wrapped__
+    if isinstance(function, FunctionType):
+        for code in codes(function.__code__):
+            yield from (step.argval for step in dis.get_instructions(code) if step.opname in _SETS)
+
+
+def _is_set_by(sources: Iterable[bytes], name: str) -> bool:
+    """Whether one of the modules sets such an attribute of another when it is imported."""
+    pattern = re.compile(rb"\.\s*" + re.escape(name.encode()) + rb"\b")
+    return any(pattern.search(source) and name in attributes_set(source) for source in sources)
+
+
+def _source(module: ModuleType) -> bytes:
+    try:
+        with open(str(module.__file__), "rb") as file:
+            return file.read()
+    except OSError:  # removed since, or in a zip archive
+        return b""
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except Exception:  # a user's __repr__
+        text = f"<{type(value).__name__}>"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"

@@ -1,0 +1,150 @@
+"""A module's name that was set here, and is not what its source says, is warned of; nothing else is."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import remotebatch
+from remotebatch import ModuleStateWarning
+from remotebatch.packing.call import pack_call
+from tests.support.projects import Project, forget_modules
+
+Load = Callable[..., ModuleType]
+
+
+@pytest.fixture
+def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
+    """Write a module and import it."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    def write_and_import(source: str, name: str = "config") -> ModuleType:
+        (tmp_path / f"{name}.py").write_text(source)
+        importlib.invalidate_caches()
+        return importlib.import_module(name)
+
+    yield write_and_import
+    forget_modules(tmp_path)
+
+
+def warned(function: Callable[..., Any], initializer: Callable[[], Any] | None = None) -> list[str]:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        pack_call(function, [((), {})], initializer).inputs.close()
+    assert all(warning.category is ModuleStateWarning for warning in caught)
+    return [str(warning.message) for warning in caught]
+
+
+USE = "\ndef use(): return N\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("N = 3", 10),
+        ("N: int = 3  # so many", 10),
+        ("N = 'a'", "b"),
+        ("N = -1.5", 2.0),
+        ("N = True", 1),
+        ("N = None", object()),
+        ("N = (1, 'x')", (1, "y")),
+        ("N = 3", [1]),
+    ],
+)
+def test_a_changed_literal_is_named(load: Load, line: str, value: Any) -> None:
+    config = load(line + USE)
+    assert warned(config.use) == []
+    vars(config)["N"] = value
+    (text,) = warned(config.use)
+    assert "'use': config.N = " in text
+    assert "initializer=" in text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "N = 3\nN += 1",
+        "N = 3\nN = 4",
+        "N = 3\nfor N in range(5): pass",
+        "N = 3\ndef configure():\n    global N\n    N = 4\nconfigure()",
+        "N = 3\nif True:\n    N = 10",
+        "N = 3\nfrom math import tau as N",
+        "N = 3\nfrom math import *",
+        "N = 3\nglobals()['N'] = 4",
+        "N = 3\nimport sys\nsetattr(sys.modules[__name__], 'N', 4)",
+        "N = 3\nclass N: pass",
+        "N = 3\ntry: raise ValueError\nexcept ValueError as N: print(N)",
+        "text = '''\nN = 3\n'''\nN = len(text)",
+        "N = []\nN.append(1)",
+    ],
+)
+def test_what_a_module_does_itself_is_no_alarm(load: Load, source: str) -> None:
+    config = load(source + "\ndef use(): pass\n")
+    assert warned(config.use) == []
+    vars(config)["N"] = 10
+    assert warned(config.use) == []
+
+
+def test_locals_and_attributes_of_the_same_name_hide_nothing(load: Load) -> None:
+    config = load("N = 3\nclass C:\n    N = 4\ndef use():\n    N = 5\n    return N\nx = [N for y in [1]]\n")
+    vars(config)["N"] = 10
+    assert len(warned(config.use)) == 1
+
+
+def test_what_another_module_sets_when_it_is_imported_is_set_in_the_task_too(load: Load) -> None:
+    config: Any = load("N = 3\n")
+    other = load("import config\nconfig.N = 10\ndef use(): return config.N\n", "other")
+    assert config.N == 10
+    assert warned(other.use) == []
+
+
+def test_what_the_task_sets_itself_is_no_alarm(load: Load) -> None:
+    config: Any = load("N = 3" + USE)
+    vars(config)["N"] = 10
+
+    def initialize() -> None:
+        config.N = 10
+
+    def work() -> int:
+        config.N = 10
+        return int(config.use())
+
+    assert warned(config.use, initialize) == []
+    assert warned(work) == []
+    assert len(warned(lambda: config.use())) == 1
+
+
+def test_several_are_one_warning(load: Load) -> None:
+    config = load("".join(f"N{number} = 3\n" for number in range(9)) + "def use(): pass\n")
+    for number in range(9):
+        vars(config)[f"N{number}"] = "x" * 100
+    (text,) = warned(config.use)
+    assert "config.N0 = 'xxx" in text
+    assert "… and 4 more is set here" in text
+
+
+def test_the_warning_stands_at_the_users_line_and_is_true(tmp_path: Path, root: str) -> None:
+    project = Project(tmp_path / "project", root)
+    project.write({"config.py": "N = 3\ndef use(): return N\n"})
+    project.run("""
+import warnings, config
+config.N = 10
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    assert env.submit(config.use).result(60) == 3
+    def set_n(): config.N = 10
+    assert env.map_submit(lambda _: config.use(), [1], initializer=set_n).results(60) == [10]
+assert [warning.category for warning in caught] == [remotebatch.ModuleStateWarning], caught
+assert caught[0].filename == __file__, caught[0]
+""")
+
+
+def test_it_is_public() -> None:
+    assert "ModuleStateWarning" in remotebatch.__all__
+    assert issubclass(ModuleStateWarning, UserWarning)
