@@ -65,7 +65,7 @@ def test_finished_jobs_of_version_1(env: SubmissionEnvironment, root: str) -> No
     good = env.map_submit(abs, [-1, -2]).wait(30)
     bad = env.submit(refuse).wait(30)
     result = Path(root, "blobs", f"job-{bad.provider_job_id}", "$Results", "10000000").read_bytes()
-    assert b"remotebatch_kernel.exceptions" in result  # a path within stored pickles
+    assert b"remotebatch_kernel.rebuilding" in result  # a path within stored pickles
     for job_id in (good.id, bad.id):
         rewrite(root, job_id, as_version_1)
     again = SubmissionEnvironment("Local", root=root)
