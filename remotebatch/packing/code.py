@@ -134,9 +134,7 @@ class _Collected:
                 self.take(part)
         if not own and (all_places or package in _NEVER_OWN):
             return
-        imports = {package}.union(
-            *(self.found[location].imports for location in own if location in self.found)
-        )
+        imports = {package}.union(*(self.found[location].imports for location in own))
         for name, module in self._loaded.get(package, ()):
             homes = homes_in(name, module)
             unseen = {home for home in homes.held if home.partition(".")[0] not in imports}

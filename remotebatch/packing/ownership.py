@@ -180,9 +180,11 @@ def root_of(path: str) -> str:
 
 
 def _spec(name: str, module: ModuleType | None) -> Any:
-    if module is not None:
+    if isinstance(module, ModuleType):
         return getattr(module, "__spec__", None)
     try:
+        if module is not None:  # another object has taken the module's place
+            return PathFinder.find_spec(name)
         return importlib.util.find_spec(name)
     except Exception:  # a finder of the user's, or of a library; an import of that name would fail too
         return None

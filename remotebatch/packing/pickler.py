@@ -78,8 +78,9 @@ class Pickler(pickling.Pickler):
                 self.needs.function(obj)
         else:
             self.needs.module(self.stand_ins.get(id(obj)))
-            module = getattr(obj, "__module__", None)  # of what is pickled as a global's name
-            if module == "__main__" or "<" not in str(getattr(obj, "__qualname__", type(obj).__qualname__)):
+            module = _attribute(obj, "__module__")  # of what is pickled as a global's name
+            qualname = _attribute(obj, "__qualname__") or type(obj).__qualname__
+            if module == "__main__" or "<" not in qualname:
                 self.needs.module(module)
         return reduced
 
@@ -99,6 +100,14 @@ def _block(lines: list[str], first: int) -> Iterable[int]:
     while 1 < first <= len(lines) and lines[first - 2].lstrip().startswith("#"):
         first -= 1
     return range(first, last)
+
+
+def _attribute(obj: Any, name: str) -> str | None:
+    try:
+        value = getattr(obj, name, None)
+    except Exception:  # raised by an object that makes its attributes as it likes
+        return None
+    return value if isinstance(value, str) else None
 
 
 def imports_in(code: CodeType, package: str) -> Iterator[str]:

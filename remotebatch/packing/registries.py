@@ -30,17 +30,17 @@ def homes_in(name: str, module: ModuleType) -> Homes:
     collected: set[str] = set()
     for value in list(vars(module).values()):
         try:
-            if not (
-                type(value) is ModuleType and value.__name__.startswith(f"{name}.")
-            ):  # a package has its modules
-                held.update(_home(value))
+            held.update(_home(value))
             for collection in (value, *_collections_in(value, name)):
                 if isinstance(collection, _COLLECTIONS) and len(collection) <= _LARGEST:
                     items: Any = collection.values() if isinstance(collection, _MAPPINGS) else collection
                     collected.update(home for item in list(items) for home in _home(item))
         except Exception:  # raised by a proxy of what is not there now
             continue
-    return Homes(held - {name}, collected - {name})
+    held = {
+        home for home in held if home != name and not home.startswith(f"{name}.")
+    }  # a package has its modules
+    return Homes(held, collected - {name})
 
 
 def _home(value: Any) -> Iterator[str]:
@@ -54,6 +54,8 @@ def _home(value: Any) -> Iterator[str]:
 
 def _collections_in(value: Any, owner: str) -> Iterator[Any]:
     """What a class, a generic function or an object of the module collects."""
+    if isinstance(value, ModuleType):
+        return
     if isinstance(value, type):
         if value.__module__ == owner:
             yield _subclasses(value)
