@@ -1,8 +1,9 @@
-"""Packing a function that lives in a project of many files: the first time, unchanged, and after an edit."""
+"""A user's own modules: packing a project of many files, and the rate of tasks that import a package."""
 
 from __future__ import annotations
 
 import importlib
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ _FILES = 500
 _PACKAGES = 10
 _ROUNDS = 20
 _AT_MOST = 0.2
+_TASKS = 2000
+_MODULES = 10
+_TURNS = 3
+_AT_LEAST = 0.9
 _SETTLED = 2.5
 """Seconds after which a file that has been written is taken to be unchanged by its time alone."""
 _MODULE = """
@@ -53,6 +58,31 @@ def packing(directory: str, cpus: int) -> dict[str, list[float]]:
     return {"first": [first], "unchanged": unchanged, "edited": [pack()]}
 
 
+def rates(directory: str, cpus: int) -> list[float]:
+    """The rate of a function in a package, as a multiple of that of a lambda, turn by turn."""
+    from systems.ours import environment
+
+    root = Path(directory, "project")
+    (root / "project").mkdir(parents=True)
+    (root / "project/__init__.py").write_text("")
+    for number in range(_MODULES):
+        following = f"from project import module{number + 1}\n" if number + 1 < _MODULES else ""
+        functions = "".join(f"def function{place}(x): return x + {place}\n" for place in range(30))
+        (root / f"project/module{number}.py").write_text(_MODULE + following + functions)
+    sys.path.insert(0, str(root))
+    own = importlib.import_module("project.module0").function1
+    with environment(directory, cpus) as local:
+        local.submit(abs, -1).result()
+
+        def rate(function: Callable[[int], int]) -> float:
+            start = time.perf_counter()
+            if local.map_submit(function, range(_TASKS)).results() != list(range(1, _TASKS + 1)):
+                raise RuntimeError("not all results are right")
+            return _TASKS / (time.perf_counter() - start)
+
+        return [rate(own) / rate(lambda x: x + 1) for _ in range(_TURNS)]
+
+
 def _write(project: Path) -> None:
     loaded = []
     for package in range(_PACKAGES):
@@ -67,14 +97,27 @@ def _write(project: Path) -> None:
 
 
 def figures(bench: Bench, announce: Callable[[str], None]) -> Iterator[Figure]:
-    topic = f"H. Packing a project of {_FILES} files"
+    topic = f"H. A user's own modules: packing {_FILES} files, running {_TASKS:,} tasks"
     announce("packing")
-    what = {"unchanged": "unchanged", "edited": "one file edited", "first": "first time"}
+    what = {
+        "unchanged": "packing, unchanged",
+        "edited": "packing, one file edited",
+        "first": "packing, first time",
+    }
     try:
         samples = bench.measure("packing:packing")
     except NotMeasured as problem:
-        yield Figure(topic=topic, what="unchanged", unit="s", at_most=_AT_MOST, note=str(problem))
-        return
-    for name, title in what.items():
-        limit = _AT_MOST if name == "unchanged" else None
-        yield of_samples(samples[name], topic=topic, what=title, unit="s", at_most=limit)
+        yield Figure(topic=topic, what=what["unchanged"], unit="s", at_most=_AT_MOST, note=str(problem))
+    else:
+        for name, title in what.items():
+            limit = _AT_MOST if name == "unchanged" else None
+            yield of_samples(samples[name], topic=topic, what=title, unit="s", at_most=limit)
+    title = f"a package of {_MODULES} modules ÷ a lambda"
+    announce(title)
+    try:
+        ratios = bench.measure("packing:rates")
+    except NotMeasured as problem:
+        yield Figure(topic=topic, what=title, unit="×", at_least=_AT_LEAST, note=str(problem))
+    else:
+        note = f"median of {_TURNS}: {statistics.median(ratios):.2f}"
+        yield of_samples(ratios, topic=topic, what=title, unit="×", at_least=_AT_LEAST, note=note)
