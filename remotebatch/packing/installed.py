@@ -20,13 +20,15 @@ _LISTED = re.compile(rb'^"?(?:\.\./)?(.*?)"?(?:,[^,\n]*,[^,\n]*)?\r?$', re.MULTI
 
 def in_standard_library(path: str) -> bool:
     """Whether a file or folder is part of the standard library."""
-    for directory in _standard_library():
-        for form in (path, os.path.realpath(path)):
+    directories = _standard_library()
+    for form in (path, os.path.realpath(path)):
+        for directory in directories:
             if form.startswith(directory):
                 return not SITE_NAMES & set(form[len(directory) :].split(os.sep))
     return False
 
 
+@cache
 def standard_library() -> frozenset[str]:
     """Directories of the standard library, as they stand on ``sys.path``."""
     paths = (sysconfig.get_path(key) for key in ("stdlib", "platstdlib"))
