@@ -15,7 +15,7 @@ PIP := pip --disable-pip-version-check
 INSTALL := $(BIN)/$(PIP) install --quiet --constraint $(LOCK)
 TESTS := tests
 EXTRAS := .[azure,docker,emulator,notebook]
-LOCAL_TESTS := tests/core tests/kernel tests/cli tests/local tests/contexts tests/zoo
+LOCAL_TESTS := tests/core tests/kernel tests/cli tests/local
 NO_SERVICES := not docker and not azurite and not keyring
 PYTEST_OPTIONS := --numprocesses 3 --dist loadfile
 
