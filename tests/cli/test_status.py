@@ -29,7 +29,7 @@ def test_single(cli: Any, env: SubmissionEnvironment) -> None:
     assert facts["id"] == job.id
     assert facts["status"] == "Succeeded"
     assert facts["exit code"] == "0"
-    assert facts["settings"] == "max_retries=2; environment=TOKEN"
+    assert facts["settings"] == f"max_retries=2; environment=TOKEN; seed={job.settings['seed']}"
     assert "reason" not in facts
     assert "secret" not in output
 

@@ -44,10 +44,11 @@ def test_tasks_of_two_sizes_never_exceed_the_slots(env: SubmissionEnvironment, t
 def test_higher_priority_starts_before_what_waits(env: SubmissionEnvironment, tmp_path: Path) -> None:
     log = tmp_path / "log"
 
-    def submit(name: str, priority: float) -> SingleJob[None]:
-        return env.options(vcpu_count=2, job_priority=priority).submit(occupy, str(log), name, 2, 0.3)
+    def submit(name: str, priority: float, seconds: float = 0.3) -> SingleJob[None]:
+        return env.options(vcpu_count=2, job_priority=priority).submit(occupy, str(log), name, 2, seconds)
 
-    jobs = [submit("first", 0), submit("second", 0), submit("low", -1), submit("high", 1)]
+    # the first is still running when the last is submitted
+    jobs = [submit("first", 0, seconds=5), submit("second", 0), submit("low", -1), submit("high", 1)]
     for job in jobs:
         job.result(60)
     assert [name for _, change, name in read(log) if change > 0] == ["first", "high", "second", "low"]

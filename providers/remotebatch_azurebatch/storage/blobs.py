@@ -28,7 +28,7 @@ from remotebatch_azurebatch.accounts.errors import BEING_DELETED, code_of, expla
 from remotebatch_azurebatch.accounts.retries import AsyncBlobRetry
 from remotebatch_azurebatch.storage import layout
 
-_SMALL = 256 * 1024
+_SMALL = 512 * 1024
 """Bytes that are sent rather than asked for first whether they are there."""
 _KNOWN_FOR = 600.0
 """Seconds for which an object that was seen to be stored is taken to be."""
