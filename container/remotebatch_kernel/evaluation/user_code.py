@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType, TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from remotebatch_kernel import rebuilding
 from remotebatch_kernel.evaluation import compiled, odd_names
@@ -212,8 +212,3 @@ def _lies_in_tree(path: str) -> bool:
 def compiled_for_another(error: ImportError) -> str | None:
     """Why a compiled module of the user's cannot be imported here, in words; None if it is not that."""
     return compiled.reason(error, [directory for directory, _ in _origins], _platform)
-
-
-def main_from_plain(plain: Any) -> Main:
-    """Read what stands in a function object's header."""
-    return Main(*plain)
