@@ -154,6 +154,8 @@ USELESS = (
     ".git/config",
     "venv/pyvenv.cfg",
     "venv/lib/thing.py",
+    "conda/conda-meta/history",
+    "conda/lib/thing.py",
     ".ipynb_checkpoints/a-checkpoint.ipynb",
     ".mypy_cache/x.json",
     "node_modules/left-pad/index.js",
