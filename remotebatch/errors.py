@@ -11,7 +11,7 @@
     └── JobFailed                             the job ended without a result; failure_type says why
         └── RemoteException                   the user's exception, of a type that cannot be rebuilt here
 
-A :class:`ModuleStateWarning` is a warning.
+:class:`ModuleStateWarning` and :class:`RandomStateWarning` are warnings, not errors.
 
 A user's own exception is raised as itself wherever it can be rebuilt. Timeouts are the builtin
 :class:`TimeoutError`.

@@ -76,7 +76,13 @@ def archive_of(location: Location, leave_out: Exclusions) -> Archive:
     """
     zipped = zip_of(location.root)
     if zipped is not None:
-        return _make(list(_files_in_zip(location, zipped)))
+        try:
+            return _make(_files_in_zip(location, *zipped))
+        except (OSError, zipfile.BadZipFile) as error:
+            raise CannotSend(
+                f"{location.name!r}, which would travel with the function, cannot be read from the zip "
+                f"archive {zipped[0]!r}: {error}"
+            ) from error
     key = location, leave_out.patterns
     for attempt in range(1, _ATTEMPTS + 1):
         read_at = time.time_ns()
@@ -86,7 +92,7 @@ def archive_of(location: Location, leave_out: Exclusions) -> Archive:
                 known = _known.get(key)
             if known is not None and known.still(files):
                 return known.archive
-            _check_size(location, files)
+            _check_size(location, {file.name: file.size for file in files})
             contents = [_read(file) for file in files]
             break
         except FileNotFoundError as error:
@@ -154,27 +160,38 @@ def _unreadable(location: Location, error: OSError) -> str:
     )
 
 
-def _check_size(location: Location, files: Sequence[_Found]) -> None:
-    size = sum(file.size for file in files)
+def _check_size(location: Location, sizes: Mapping[str, int]) -> None:
+    """Refuse what is too large.
+
+    :param sizes: file → bytes.
+    """
+    size = sum(sizes.values())
     if size <= LIMIT:
         return
-    largest = sorted(files, key=lambda file: -file.size)[:3]
-    shown = ", ".join(f"{file.name!r} ({file.size / 1e6:.0f} MB)" for file in largest)
+    largest = sorted(sizes, key=lambda name: -sizes[name])[:3]
+    shown = ", ".join(f"{name!r} ({sizes[name] / 1e6:.0f} MB)" for name in largest)
     raise CannotSend(
         f"{location.name!r} in {location.root} has {size / 1e6:.0f} MB, more than the {LIMIT / 1e6:.0f} MB "
         f"that a package may have that travels with a function; its largest files: {shown}. Leave out what "
-        f"the function does not need, such as exclude=[{largest[0].name!r}]; data can be sent with "
+        f"the function does not need, such as exclude=[{largest[0]!r}]; data can be sent with "
         f"input_files=, single files with include="
     )
 
 
-def _files_in_zip(location: Location, zipped: tuple[str, str]) -> Iterator[File]:
-    path, inside = zipped
+def _files_in_zip(location: Location, path: str, inside: str) -> list[File]:
+    """The files of a package or module.
+
+    :param path: of the zip archive.
+    :param inside: path of the root in it; empty for the archive itself.
+    """
     prefix = f"{inside}/" if inside else ""
     place = location.place
     with zipfile.ZipFile(path) as archive:
-        for name in sorted(archive.namelist()):
-            relative = name.removeprefix(prefix)
+        entries = {}
+        for entry in archive.infolist():
+            relative = entry.filename.removeprefix(prefix)
             wanted = relative.startswith(f"{place}/") if location.is_folder else relative == place
-            if name.startswith(prefix) and wanted and not name.endswith(("/", ".pyc")):
-                yield File(relative, archive.read(name), False)
+            if wanted and entry.filename.startswith(prefix) and not relative.endswith(("/", ".pyc")):
+                entries[relative] = entry
+        _check_size(location, {name: entry.file_size for name, entry in entries.items()})
+        return [File(name, archive.read(entry), False) for name, entry in sorted(entries.items())]

@@ -18,6 +18,7 @@ from remotebatch.packing.ownership import (
     OURS,
     PROGRAMS,
     Location,
+    has_installed,
     is_front,
     is_installed,
     locate,
@@ -165,7 +166,7 @@ def _package(collected: _Collected) -> CodePackage:
     for location, archive in sorted(found.items(), key=lambda item: (item[0].root, item[0].place)):
         archives.setdefault(location.root, []).append(archive.digest)
     described = [
-        Root(root, is_front(root, order), archives[root])
+        Root(root, is_front(root, order), archives[root], has_installed(root))
         for root in sorted(archives, key=lambda root: (order.get(root, len(sys.path)), root))
     ]
     origins = [root.origin for root in described]

@@ -58,7 +58,8 @@ _SECRET_FILES = (
 )
 """Names of files. A module is never among them, whatever its name."""
 _MODULES = (".py", ".pyi", ".so")
-_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
+_MARKS = ("pyvenv.cfg", "conda-meta")
+"""What only virtual environments have in their folders."""
 
 
 class Exclusions:
@@ -85,7 +86,9 @@ class Exclusions:
         if _useless(name) or self._names(name) or self._paths(path):
             return True
         if is_folder:
-            return bool(_secret_folder(name)) or os.path.exists(f"{entry.path}/{_VIRTUAL_ENVIRONMENT}")
+            return bool(_secret_folder(name)) or any(
+                os.path.exists(f"{entry.path}/{mark}") for mark in _MARKS
+            )
         if name.endswith(".pyc"):  # unless it is a module without source
             return os.path.exists(entry.path[:-1])
         return not name.endswith(_MODULES) and _secret_file(name) is not None

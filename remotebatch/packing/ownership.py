@@ -19,6 +19,7 @@ from types import ModuleType
 from typing import Any
 
 from remotebatch.packing.installed import (
+    SITE_NAMES,
     default_directories,
     editable_metadata,
     holds_distributions,
@@ -108,6 +109,16 @@ def further_installed() -> list[tuple[str, bool]]:
     order = roots()
     told = [root for root in order if root not in default_directories() and holds_distributions(root)]
     return [(root, is_front(root, order)) for root in reversed(told)]
+
+
+def has_installed(root: str) -> bool:
+    """Whether installed packages may lie in a directory, besides the user's own."""
+    return (
+        root in default_directories()
+        or os.path.basename(root) in SITE_NAMES
+        or holds_distributions(root)
+        or any(os.path.exists(os.path.join(root, name)) for name in OURS)
+    )
 
 
 def metadata_of(location: Location) -> list[Location]:

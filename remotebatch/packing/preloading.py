@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
-from types import FunctionType, ModuleType
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from remotebatch.packing.ownership import is_everywhere, locate
+from remotebatch.packing.registries import home_of
 
 _NOT_PRELOADED = frozenset({"__main__", "cloudpickle", "remotebatch_kernel"})
 
@@ -42,20 +42,9 @@ def used_modules(names: Iterable[str]) -> Used:
         if package not in own:
             own[package] = bool(locate(package))
         if own[package]:
-            waiting += _homes(module)
+            waiting += [home for value in list(vars(module).values()) for home in home_of(value)]
         elif package in sys.stdlib_module_names:
             standard.add(name)
         elif is_everywhere(package):
             installed.add(name)
     return Used(sorted(installed), sorted(standard))
-
-
-def _homes(module: ModuleType) -> Iterator[str]:
-    for value in list(vars(module).values()):
-        home: Any = None
-        if isinstance(value, ModuleType):
-            home = value.__name__
-        elif isinstance(value, (type, FunctionType)):
-            home = value.__module__
-        if isinstance(home, str):
-            yield home

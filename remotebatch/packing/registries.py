@@ -30,11 +30,11 @@ def homes_in(name: str, module: ModuleType) -> Homes:
     collected: set[str] = set()
     for value in list(vars(module).values()):
         try:
-            held.update(_home(value))
+            held.update(home_of(value))
             for collection in (value, *_collections_in(value, name)):
                 if isinstance(collection, _COLLECTIONS) and len(collection) <= _LARGEST:
                     items: Any = collection.values() if isinstance(collection, _MAPPINGS) else collection
-                    collected.update(home for item in list(items) for home in _home(item))
+                    collected.update(home for item in list(items) for home in home_of(item))
         except Exception:  # raised by a proxy of what is not there now
             continue
     held = {
@@ -43,7 +43,8 @@ def homes_in(name: str, module: ModuleType) -> Homes:
     return Homes(held, collected - {name})
 
 
-def _home(value: Any) -> Iterator[str]:
+def home_of(value: Any) -> Iterator[str]:
+    """Name of the module that a module, class or function comes from; nothing for other objects."""
     if type(value) is ModuleType:
         yield value.__name__
     elif isinstance(value, (type, FunctionType)):

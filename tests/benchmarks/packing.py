@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -58,8 +57,11 @@ def packing(directory: str, cpus: int) -> dict[str, list[float]]:
     return {"first": [first], "unchanged": unchanged, "edited": [pack()]}
 
 
-def rates(directory: str, cpus: int) -> list[float]:
-    """The rate of a function in a package, as a multiple of that of a lambda, turn by turn."""
+def rates(directory: str, cpus: int, first_line: str = "") -> list[float]:
+    """The rate of a function in a package, as a multiple of that of a lambda, turn by turn.
+
+    :param first_line: what each of the package's modules begins with.
+    """
     from systems.ours import environment
 
     root = Path(directory, "project")
@@ -68,7 +70,7 @@ def rates(directory: str, cpus: int) -> list[float]:
     for number in range(_MODULES):
         following = f"from project import module{number + 1}\n" if number + 1 < _MODULES else ""
         functions = "".join(f"def function{place}(x): return x + {place}\n" for place in range(30))
-        (root / f"project/module{number}.py").write_text(_MODULE + following + functions)
+        (root / f"project/module{number}.py").write_text(first_line + _MODULE + following + functions)
     sys.path.insert(0, str(root))
     own = importlib.import_module("project.module0").function1
     with environment(directory, cpus) as local:
@@ -81,6 +83,31 @@ def rates(directory: str, cpus: int) -> list[float]:
             return _TASKS / (time.perf_counter() - start)
 
         return [rate(own) / rate(lambda x: x + 1) for _ in range(_TURNS)]
+
+
+def second_submission(directory: str, cpus: int) -> float:
+    """Bytes of code that are stored when the same function is submitted again."""
+    from systems.ours import environment
+
+    root = Path(directory, "project")
+    _write(root / "project")
+    sys.path.insert(0, str(root))
+    function = importlib.import_module("project").work
+    with environment(directory, cpus) as local:
+        local.submit(function, 1).result()
+        before = _stored(Path(directory, "root"))
+        local.submit(function, 1).result()
+        return float(
+            sum(size for file, size in _stored(Path(directory, "root")).items() if file not in before)
+        )
+
+
+def _stored(root: Path) -> dict[tuple[str, int, int], int]:
+    """Stored code: each file, as it was when it was written → its bytes."""
+    objects = root / "blobs/remotebatch-objects"
+    found = [path for kind in ("code", "functions") for path in (objects / kind).rglob("*")]
+    files = [(str(path), path.stat()) for path in found if path.suffix != ".pyc" and path.is_file()]
+    return {(name, status.st_ino, status.st_mtime_ns): status.st_size for name, status in files}
 
 
 def _write(project: Path) -> None:
@@ -112,12 +139,22 @@ def figures(bench: Bench, announce: Callable[[str], None]) -> Iterator[Figure]:
         for name, title in what.items():
             limit = _AT_MOST if name == "unchanged" else None
             yield of_samples(samples[name], topic=topic, what=title, unit="s", at_most=limit)
-    title = f"a package of {_MODULES} modules ÷ a lambda"
+    title = "code stored by a second submission"
     announce(title)
     try:
-        ratios = bench.measure("packing:rates")
+        stored = bench.measure("packing:second_submission")
     except NotMeasured as problem:
-        yield Figure(topic=topic, what=title, unit="×", at_least=_AT_LEAST, note=str(problem))
+        yield Figure(topic=topic, what=title, unit="B", at_most=0, note=str(problem))
     else:
-        note = f"median of {_TURNS}: {statistics.median(ratios):.2f}"
-        yield of_samples(ratios, topic=topic, what=title, unit="×", at_least=_AT_LEAST, note=note)
+        yield Figure(topic=topic, what=title, unit="B", value=stored, at_most=0)
+    for title, first_line, limit in (
+        (f"a package of {_MODULES} modules ÷ a lambda", "", _AT_LEAST),
+        ("the same, if each task must import it", "import time\nSTARTED = time.time()\n", None),
+    ):
+        announce(title)
+        try:
+            ratios = bench.measure("packing:rates", first_line=first_line)
+        except NotMeasured as problem:
+            yield Figure(topic=topic, what=title, unit="×", at_least=limit, note=str(problem))
+        else:
+            yield of_samples(ratios, topic=topic, what=title, unit="×", at_least=limit)

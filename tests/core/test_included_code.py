@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -152,6 +154,8 @@ USELESS = (
     ".git/config",
     "venv/pyvenv.cfg",
     "venv/lib/thing.py",
+    "conda/conda-meta/history",
+    "conda/lib/thing.py",
     ".ipynb_checkpoints/a-checkpoint.ipynb",
     ".mypy_cache/x.json",
     "node_modules/left-pad/index.js",
@@ -209,6 +213,21 @@ def test_a_large_package_is_refused(
     with_names_only = env.options(include_definitions=False).submit(huge.f)
     with pytest.raises(Exception, match="huge"):
         with_names_only.result(60)
+
+
+def test_a_large_package_in_a_zip_archive_is_refused(
+    env: SubmissionEnvironment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "LIMIT", 5_000_000)
+    with zipfile.ZipFile(tmp_path / "code.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zipped/__init__.py", "def f(): pass\n")
+        archive.writestr("zipped/model.bin", b"m" * 6_000_000)
+    monkeypatch.syspath_prepend(tmp_path / "code.zip")
+    from importlib import import_module
+
+    with pytest.raises(CannotSend, match=r"its largest files: 'zipped/model\.bin' \(6 MB\)"):
+        env.submit(import_module("zipped").f)
+    monkeypatch.delitem(sys.modules, "zipped")
 
 
 def test_a_file_that_cannot_be_read_is_named(env: SubmissionEnvironment, project: Project) -> None:

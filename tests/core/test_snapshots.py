@@ -116,6 +116,25 @@ def test_a_replaced_file_of_the_same_size_and_time_is_read(
     assert first.description.digest != second.description.digest
 
 
+def test_a_snapshot_takes_the_place_of_its_directory(project: Project, tmp_path: Path) -> None:
+    lib = tmp_path / "lib"
+    project.write({"used.py": "def name(): return __name__\n", "plugin.py": "X = 1\n"}, under=lib)
+    project.run(
+        """
+import used
+def find(name):
+    import importlib.util
+    used.name()
+    return importlib.util.find_spec(name) is not None
+job = env.options(exclude=["plugin.py"]).submit(find, "plugin")
+assert not job.result(60)
+assert env.options(include=["plugin"]).submit(find, "plugin").result(60)
+assert find("plugin")
+""",
+        path=[lib],
+    )
+
+
 def test_projects_with_modules_of_the_same_name_never_mix(project: Project, tmp_path: Path) -> None:
     projects = [Project(tmp_path / name, project.root) for name in ("one", "two")]
     script = """

@@ -46,6 +46,8 @@ NOTICED = {
     "a generator": "import random\nX = random.Random()",
     "random bytes": "import os\nX = os.urandom(4)",
     "a random id": "import uuid\nX = uuid.uuid4()",
+    "an id of the time": "import uuid\nX = uuid.uuid1()",
+    "random bytes of a library": "import ssl\nX = ssl.RAND_bytes(4)",
     "numpy's global generator": "import numpy\nX = numpy.random.rand()",
     "numpy's own generator": "import numpy\nX = numpy.random.default_rng()",
     "what it prints": "print('hello')",
@@ -57,7 +59,7 @@ NOTICED = {
     "a handler": "import atexit\natexit.register(int)",
     "a signal": "import signal\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)",
 }
-BEFORE = "import datetime, decimal, logging, numpy, random, re, socket, subprocess, threading, uuid"
+BEFORE = "import datetime, decimal, logging, numpy, random, re, socket, ssl, subprocess, threading, uuid"
 """As a fork server does with what the user's modules import."""
 
 

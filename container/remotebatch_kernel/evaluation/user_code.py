@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from types import ModuleType, TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from remotebatch_kernel import rebuilding
 from remotebatch_kernel.evaluation import compiled, odd_names
@@ -78,15 +78,20 @@ def enter(
 
 
 def _with_roots(path: list[str], description: Description) -> list[str]:
-    """A module search path with the directories of the tree, each before the one that it was made of.
+    """A module search path with the directories of the tree, each in the place of the one it was made of.
 
-    That stays, where this machine has it too: other packages may be installed there.
+    That one stays behind it only where packages are installed in it: else a task would import the user's
+    modules as they are now, not as they were at submission.
     """
     new = [directory for directory, _ in _origins if directory not in path]
     places = {origin: directory for directory, origin in _origins if directory in new}
+    kept = {root.origin for root in description.roots if root.has_installed}
     found: list[str] = []
     for entry in path:
-        found += [places[entry], entry] if entry in places else [entry]
+        if entry in places:
+            found.append(places[entry])
+        if entry not in places or entry in kept:
+            found.append(entry)
     front = {directory for (directory, _), root in zip(_origins, description.roots) if root.front}
     missing = [directory for directory in new if directory not in found]
     return [
@@ -212,8 +217,3 @@ def _lies_in_tree(path: str) -> bool:
 def compiled_for_another(error: ImportError) -> str | None:
     """Why a compiled module of the user's cannot be imported here, in words; None if it is not that."""
     return compiled.reason(error, [directory for directory, _ in _origins], _platform)
-
-
-def main_from_plain(plain: Any) -> Main:
-    """Read what stands in a function object's header."""
-    return Main(*plain)

@@ -18,7 +18,7 @@ from typing import Any
 
 _IMPORT_SYSTEM = ("<frozen importlib", "<frozen zipimport>")
 _MODULES = frozenset(
-    {"_posixsubprocess", "_signal", "_socket", "atexit", "random", "resource", "select", "time"}
+    {"_posixsubprocess", "_signal", "_socket", "_uuid", "atexit", "random", "resource", "select", "time"}
 )
 """Builtin modules any call of which is noticed."""
 _OF_THE_SYSTEM = (
@@ -27,6 +27,7 @@ _OF_THE_SYSTEM = (
 )
 _CALLS = frozenset(
     {
+        ("_ssl", "RAND_bytes"),
         ("_thread", "start_joinable_thread"),
         ("_thread", "start_new_thread"),
         ("_warnings", "warn"),

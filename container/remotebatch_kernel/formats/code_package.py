@@ -45,6 +45,8 @@ class Root(NamedTuple):
     """Whether it comes before the standard library on ``sys.path``, or else after all else."""
     archives: list[str]
     """Digests of what lies in it."""
+    has_installed: bool = False
+    """Whether installed packages lie in it too, so that it stays on ``sys.path`` where a node has it."""
 
 
 class Description(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from remotebatch import FailureType, SubmissionEnvironment
+from remotebatch import FailureType, RandomStateWarning, SubmissionEnvironment
 from remotebatch.testing.contract.base import TIMEOUT, Contract
 from remotebatch.testing.contract.code_samples import MODULES, SCRIPT
 
@@ -88,6 +88,15 @@ class CodeContract(Contract):
         self, environment: SubmissionEnvironment, script: Any, method: str
     ) -> None:
         assert environment.submit(script.spread, method, [1, 2]).result(TIMEOUT) == [2, 4, 6, 8]
+
+    def test_a_generator_of_the_script_is_warned_of(
+        self, environment: SubmissionEnvironment, script: Any
+    ) -> None:
+        with pytest.warns(RandomStateWarning, match=r"the global 'generator' .*remotebatch\.task"):
+            copied = environment.map_submit(script.draw, range(3))
+        own = environment.map_submit(script.draw_its_own, range(3))
+        assert len(set(copied.results(TIMEOUT))) == 1
+        assert len(set(own.results(TIMEOUT))) == 3
 
     def test_dataclasses_with_slots_come_and_go(
         self, environment: SubmissionEnvironment, script: Any, own: Import

@@ -173,12 +173,14 @@ SCRIPT = f"""{_CACHES}
 import concurrent.futures
 import multiprocessing
 import pickle
+import random
 import sys
 
 import own_plugin
 import own_registry
 
 FACTOR = 2
+generator = random.Random(1)
 stream = sys.stdin  # cannot be sent, and is not used
 CLASSES = []
 
@@ -210,6 +212,13 @@ def pickled():
 
 def double(number):
     return FACTOR * number
+
+def draw(_):
+    return generator.random()
+
+def draw_its_own(_):
+    from remotebatch import task
+    return random.Random(task.seed()).random()
 
 def spread(method, numbers):
     context = multiprocessing.get_context(method)
