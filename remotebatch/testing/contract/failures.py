@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +93,7 @@ class FailureContract(Contract):
 
     def test_exit_code_passes_through(self, environment: SubmissionEnvironment) -> None:
         def leave(code: int) -> None:
+            import sys
 
             sys.exit(code)
 
