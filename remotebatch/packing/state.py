@@ -74,13 +74,18 @@ def _changed(found: Mapping[Location, Archive]) -> Iterator[tuple[ModuleType, st
 
 
 def _loaded(found: Iterable[Location]) -> dict[str, ModuleType]:
-    """The user's own modules that are loaded, by their files."""
+    """The user's own modules that are loaded, by their files.
+
+    The script is not among them, by none of its names (importing multiprocessing adds ``__mp_main__``): its
+    module-level code runs in no task, and what is used of it travels as it is here.
+    """
+    main = sys.modules.get("__main__")
     paths = tuple({location.path for location in found})
     return {
         file: module
-        for name, module in list(sys.modules.items())
+        for module in list(sys.modules.values())
         if type(module) is ModuleType
-        and name != "__main__"
+        and module is not main
         and isinstance(file := vars(module).get("__file__"), str)
         and file.startswith(paths)
     }

@@ -145,6 +145,25 @@ assert caught[0].filename == __file__, caught[0]
 """)
 
 
+def test_what_the_script_sets_is_warned_of_also_for_its_own_functions(tmp_path: Path, root: str) -> None:
+    """Importing multiprocessing makes the script known as ``__mp_main__`` too."""
+    project = Project(tmp_path / "project", root)
+    project.write({"config.py": "N = 3\n"})
+    project.run("""
+import multiprocessing, warnings, config
+M = 4
+def use(): return config.N, M
+config.N = 10
+M = 5
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    assert env.submit(use).result(60) == (3, 5)
+(warning,) = caught
+assert warning.category is remotebatch.ModuleStateWarning
+assert "config.N = 10 is set here" in str(warning.message), warning
+""")
+
+
 def test_it_is_public() -> None:
     assert "ModuleStateWarning" in remotebatch.__all__
     assert issubclass(ModuleStateWarning, UserWarning)
