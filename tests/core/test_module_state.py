@@ -164,6 +164,64 @@ assert "config.N = 10 is set here" in str(warning.message), warning
 """)
 
 
+def test_what_the_script_has_put_into_tables_of_modules_is_warned_of(tmp_path: Path, root: str) -> None:
+    project = Project(tmp_path / "project", root)
+    project.write(
+        {
+            "shapes/__init__.py": "from .tables import TABLE, register\n",
+            "shapes/tables.py": """
+import functools
+TABLE, HOOKS = {}, []
+def register(cls):
+    TABLE[cls.__name__] = cls
+    return cls
+class Shape:
+    kinds = {}
+    def __init_subclass__(cls, **kwargs):
+        Shape.kinds[cls.__name__] = cls
+class Plain: pass
+@functools.singledispatch
+def area(shape): return 0
+""",
+        }
+    )
+    project.run("""
+import warnings, shapes
+from shapes import tables
+
+def warned(function, initializer=None):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        values = env.map_submit(function, [0], initializer=initializer).results(60)
+    assert all(warning.category is remotebatch.ModuleStateWarning for warning in caught), caught
+    return values[0], "".join(str(warning.message).partition(" was put there")[0] for warning in caught)
+
+def work(_): return sorted(shapes.TABLE), len(tables.HOOKS)
+class Child(tables.Plain): pass
+assert warned(work) == (([], 0), "")
+
+@shapes.register
+class Mine: pass
+assert warned(work) == (([], 0), "function 'work': shapes.tables.TABLE['Mine']")
+def again(): shapes.register(Mine)
+assert warned(work, again) == ((["Mine"], 0), "")
+
+tables.HOOKS.append(lambda: 3)
+class Square(tables.Shape): pass
+@tables.area.register
+def of_mine(shape: Mine): return 1
+_, text = warned(work, again)
+assert text == (
+    "function 'work': shapes.tables.HOOKS[0], shapes.tables.Shape.kinds['Square'], "
+    "shapes.tables.area.registry[Mine]"
+), text
+
+tables.HOOKS[:], tables.Shape.kinds = [work], {}
+def all_again(): again(), tables.area.register(of_mine)
+assert warned(work, all_again)[1] == ""  # a list of what is to be submitted
+""")
+
+
 def test_it_is_public() -> None:
     assert "ModuleStateWarning" in remotebatch.__all__
     assert issubclass(ModuleStateWarning, UserWarning)
