@@ -15,7 +15,7 @@ from remotebatch.errors import ModuleStateWarning
 from remotebatch.packing.archives import Archive
 from remotebatch.packing.ownership import Location
 from remotebatch.packing.registries import tables_of_script
-from remotebatch.packing.sources import attributes_set, bound_literal
+from remotebatch.packing.sources import attributes_set, bound_literal, names_used, setters_in
 from remotebatch_kernel.pickling import codes
 
 _MOST = 5
@@ -43,11 +43,14 @@ def warn_of_state(
     ]
     if kept:
         set_there = {name for function in functions for name in _names_in(function, _SETS)}
+        used_there = {name for function in functions for name in _names_in(function, None)}
         sources = list(map(_source, _loaded(found).values()))
         kept = [
             (module, constant)
             for module, constant in kept
-            if constant not in set_there and not _is_set_by(sources, constant)
+            if constant not in set_there
+            and not _is_set_by(sources, constant)
+            and not _may_be_called(setters_in(_source(module), constant), sources, used_there)
         ]
     if kept:
         shown = [
@@ -148,6 +151,11 @@ def _is_set_by(sources: Iterable[bytes], name: str) -> bool:
     """Whether one of the modules sets such an attribute of another when it is imported."""
     pattern = re.compile(rb"\.\s*" + re.escape(name.encode()) + rb"\b")
     return any(pattern.search(source) and name in attributes_set(source) for source in sources)
+
+
+def _may_be_called(setters: frozenset[str], sources: Iterable[bytes], names: set[str]) -> bool:
+    """Whether the task may call one of some functions: when it imports its modules, or itself."""
+    return not setters.isdisjoint(names) or any(not setters.isdisjoint(names_used(text)) for text in sources)
 
 
 def _source(module: ModuleType) -> bytes:

@@ -120,6 +120,53 @@ def test_what_the_task_sets_itself_is_no_alarm(load: Load) -> None:
     assert len(warned(lambda: config.use())) == 1
 
 
+SETTER = "N = 3\ndef set_n(n):\n    global N\n    N = n\ndef use(): return N\n"
+
+
+def test_what_a_setter_was_called_with_here_is_named(load: Load) -> None:
+    config: Any = load(SETTER)
+    assert warned(config.use) == []
+    config.set_n(10)
+    assert "config.N = 10" in warned(config.use)[0]
+    assert warned(config.use, lambda: config.set_n(10)) == []
+    assert warned(lambda: (config.set_n(10), config.use())) == []
+
+
+def test_options_of_a_program_that_is_called_here_are_named(load: Load) -> None:
+    program: Any = load(
+        "OPTIONS = None\ndef use(): return OPTIONS\n"
+        "def main(arguments=None):\n    global OPTIONS\n    OPTIONS = list(arguments)\n    print(OPTIONS)\n"
+        "if __name__ == '__main__':\n    main()\n",
+        "program",
+    )
+    program.main(["-v"])
+    assert "program.OPTIONS = ['-v']" in warned(program.use)[0]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        SETTER + "set_n(10)\n",
+        SETTER + "def prepare(): set_n(10)\nprepare()\n",
+        "N = None\ndef use(path='a'):\n    global N\n    if N is None:\n        N = path\nuse()\n",
+        "N = None\ndef use(path='a'):\n    global N\n    N = N or path\n    return N\nuse()\n",
+        "N = 0\ndef use(step=1):\n    global N\n    N += step\nuse()\n",
+        "N = None\ndef use():\n    global N\n    N = 5\nuse()\n",
+    ],
+)
+def test_what_is_set_at_import_or_when_it_is_needed_is_no_alarm(load: Load, source: str) -> None:
+    config: Any = load(source)
+    assert config.N not in (None, 0)
+    assert warned(config.use) == []
+
+
+def test_a_setter_that_another_module_calls_is_no_alarm(load: Load) -> None:
+    config: Any = load(SETTER)
+    other: Any = load("import config\nconfig.set_n(10)\ndef use(): return config.N\n", "other")
+    assert config.N == 10
+    assert warned(other.use) == []
+
+
 def test_several_are_one_warning(load: Load) -> None:
     config = load("".join(f"N{number} = 3\n" for number in range(9)) + "def use(): pass\n")
     for number in range(9):
