@@ -178,7 +178,7 @@ def _is_setter(function: ast.FunctionDef, name: str) -> bool:
     ]
     return (
         len(stored) == len(values) > 0
-        and all(parameters & _names(value) for value in values)
+        and any(parameters & _names(value) for value in values)
         and not any(name in _names(condition) for condition in conditions)
     )
 

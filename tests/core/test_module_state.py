@@ -132,6 +132,16 @@ def test_what_a_setter_was_called_with_here_is_named(load: Load) -> None:
     assert warned(lambda: (config.set_n(10), config.use())) == []
 
 
+def test_what_a_context_manager_has_set_is_named(load: Load) -> None:
+    config: Any = load(
+        "import contextlib\nN = 3\n@contextlib.contextmanager\ndef of(n):\n    global N\n    old, N = N, n\n"
+        "    try:\n        yield\n    finally:\n        N = old\ndef use(): return N\n"
+    )
+    with config.of(10):
+        assert "config.N = 10" in warned(config.use)[0]
+    assert warned(config.use) == []
+
+
 def test_options_of_a_program_that_is_called_here_are_named(load: Load) -> None:
     program: Any = load(
         "OPTIONS = None\ndef use(): return OPTIONS\n"
