@@ -24,12 +24,17 @@ _SETS = frozenset({"STORE_ATTR", "STORE_GLOBAL", "STORE_NAME"})
 
 
 def warn_of_state(
-    found: Mapping[Location, Archive], name: str, functions: Iterable[Callable[..., Any] | None]
+    found: Mapping[Location, Archive],
+    touched: Iterable[str],
+    name: str,
+    functions: Iterable[Callable[..., Any] | None],
 ) -> None:
     """Warn of what the user's own modules hold here and will not hold where they are imported afresh.
 
     That is names that are bound to other values than the source says, and what the script has put into them.
 
+    :param found: the user's own modules.
+    :param touched: names of those that hold something of the script.
     :param name: the function's.
     :param functions: what is called in the task; what these set themselves is passed over.
     """
@@ -65,11 +70,11 @@ def warn_of_state(
             ModuleStateWarning,
             stacklevel=users_level(),
         )
-    _warn_of_entries(found, name, functions)
+    _warn_of_entries([sys.modules[module] for module in touched if module in sys.modules], name, functions)
 
 
 def _warn_of_entries(
-    found: Mapping[Location, Archive], name: str, functions: Iterable[Callable[..., Any] | None]
+    modules: Iterable[ModuleType], name: str, functions: Iterable[Callable[..., Any] | None]
 ) -> None:
     """Warn of the script's functions and classes in tables of the modules, as decorators put them there.
 
@@ -80,7 +85,7 @@ def _warn_of_entries(
     used_there = set(_names_in(initializer, None))
     kept = [
         f"{table.path}[{key}]"
-        for table in tables_of_script(_loaded(found).values())
+        for table in tables_of_script(modules)
         if name not in table.entries.values() and used_there.isdisjoint(table.path.split(".")[1:])
         for key, item in table.entries.items()
         if item not in used_there

@@ -273,8 +273,13 @@ assert text == (
     "shapes.tables.area.registry[Mine]"
 ), text
 
-tables.HOOKS[:], tables.Shape.kinds = [work], {}
+import sys, types
+made = sys.modules["made"] = types.ModuleType("made")  # travels as it is here
+made.TABLE = {"a": Square}
+def use_made(_): return len(made.TABLE)
+tables.HOOKS[:], tables.Shape.kinds = [work, use_made], {}
 def all_again(): again(), tables.area.register(of_mine)
+assert warned(use_made, all_again) == (1, "")
 assert warned(work, all_again)[1] == ""  # a list of what is to be submitted
 """)
 
