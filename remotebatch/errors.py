@@ -63,7 +63,7 @@ class JobNotFound(ProviderError, LookupError):
 
 
 class ModuleStateWarning(UserWarning):
-    """A name in a module of the user's has another value here than its source gives it.
+    """A module of the user's holds what its source does not give it: another value, an entry of the script's.
 
     A task imports the module afresh and finds what the source says. The warning names the remedy.
     """

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from remotebatch.errors import JobFailed, RemoteException
+from remotebatch.jobs.missing_files import advice
 from remotebatch.provider import JobRecord, TaskRecord
 from remotebatch.status import FailureType, JobStatus
 from remotebatch_kernel.formats import envelope
@@ -195,6 +196,8 @@ def rebuild(outcome: tuple[Any, ...], origin: Origin) -> BaseException:
         unknown.type_name, unknown.remote_traceback = type_name, traceback
         exception = unknown
     text = f"Remote traceback of {origin.where}:\n{traceback.rstrip()}"
+    if (hint := advice(traceback)) is not None:
+        text += f"\n{hint}"
     if hasattr(exception, "add_note"):
         exception.add_note(text)
     else:  # Python 3.10

@@ -44,6 +44,8 @@ class CodePackage:
     """What is in it."""
     registrations: list[tuple[str, str]]
     """Modules in it, and others in it that have put something of theirs into them."""
+    touched: list[str]
+    """Modules in it that hold something of the script."""
 
     def lay(self, tree: str) -> None:
         """Lay it out as a tree, unless that is there.
@@ -184,6 +186,7 @@ def _package(collected: _Collected) -> CodePackage:
         {archive.digest: archive for archive in found.values()},
         found,
         [pair for pair in collected.registered if pair[1].partition(".")[0] in own],
+        [name for name, home in collected.registered if home == "__main__" and name.partition(".")[0] in own],
     )
 
 

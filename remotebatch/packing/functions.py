@@ -88,7 +88,7 @@ class PackedFunction:
             needed = file if self.needs.main else None
             code = collect(names, needed, self._code.include, self._code.exclude, file)
         if code is not None:
-            warn_of_state(code.found, self.name, self._functions)
+            warn_of_state(code.found, code.touched, self.name, self._functions)
         if file is not None and code is not None and self.needs.main:
             main = main._replace(file=code.path_of(file))
         used = used_modules(self.needs.modules)

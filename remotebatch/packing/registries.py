@@ -5,7 +5,8 @@ Such a module need not be imported by the one that holds the table. A task impor
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import reprlib
+from collections.abc import Iterable, Iterator
 from types import FunctionType, MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
@@ -13,6 +14,8 @@ _LARGEST = 1000
 """A larger collection holds data."""
 _MAPPINGS = (dict, MappingProxyType)
 _COLLECTIONS = (*_MAPPINGS, list, tuple, set, frozenset)
+_SUBCLASSES = ".__subclasses__()"
+_PLAIN = (str, int, float, bool, bytes, type(None))
 
 
 class Homes(NamedTuple):
@@ -31,16 +34,43 @@ def homes_in(name: str, module: ModuleType) -> Homes:
     for value in list(vars(module).values()):
         try:
             held.update(home_of(value))
-            for collection in (value, *_collections_in(value, name)):
-                if isinstance(collection, _COLLECTIONS) and len(collection) <= _LARGEST:
-                    items: Any = collection.values() if isinstance(collection, _MAPPINGS) else collection
-                    collected.update(home for item in list(items) for home in home_of(item))
+            for _, collection in (("", value), *_collections_in(value, name)):
+                collected.update(home for _, item in _items(collection) for home in home_of(item))
         except Exception:  # raised by a proxy of what is not there now
             continue
     held = {
         home for home in held if home != name and not home.startswith(f"{name}.")
     }  # a package has its modules
     return Homes(held, collected - {name})
+
+
+class Table(NamedTuple):
+    """A table of a module into which the script has put something."""
+
+    path: str
+    """Where it is: ``package.module.MODELS``."""
+    entries: dict[str, str]
+    """The keys of what the script has put there, in words, and what it is called in the script."""
+
+
+def tables_of_script(modules: Iterable[ModuleType]) -> Iterator[Table]:
+    """The tables of loaded modules that hold functions or classes of the script, other than as subclasses."""
+    seen = set()
+    for module in modules:
+        for variable, value in list(vars(module).items()):
+            try:
+                for within, collection in (("", value), *_collections_in(value, module.__name__)):
+                    if within != _SUBCLASSES and id(collection) not in seen:
+                        seen.add(id(collection))
+                        entries = {
+                            key: item.__name__
+                            for key, item in _items(collection)
+                            if not isinstance(item, ModuleType) and "__main__" in home_of(item)
+                        }
+                        if entries:
+                            yield Table(f"{module.__name__}.{variable}{within}", entries)
+            except Exception:  # raised by a proxy of what is not there now
+                continue
 
 
 def home_of(value: Any) -> Iterator[str]:
@@ -53,18 +83,31 @@ def home_of(value: Any) -> Iterator[str]:
             yield home
 
 
-def _collections_in(value: Any, owner: str) -> Iterator[Any]:
-    """What a class, a generic function or an object of the module collects."""
+def _collections_in(value: Any, owner: str) -> Iterator[tuple[str, Any]]:
+    """What a class, a generic function or an object of the module collects, and where it is in that."""
     if isinstance(value, ModuleType):
         return
     if isinstance(value, type):
         if value.__module__ == owner:
-            yield _subclasses(value)
-            yield from list(vars(value).values())
+            yield _SUBCLASSES, _subclasses(value)
+            yield from _attributes(value)
     elif isinstance(value, FunctionType):
-        yield getattr(value, "registry", None)
+        yield ".registry", getattr(value, "registry", None)
     elif isinstance(getattr(value, "__dict__", None), dict):
-        yield from list(vars(value).values())
+        yield from _attributes(value)
+
+
+def _attributes(value: Any) -> Iterator[tuple[str, Any]]:
+    for name, held in list(vars(value).items()):
+        yield f".{name}", held
+
+
+def _items(collection: Any) -> Iterator[tuple[str, Any]]:
+    """What a collection holds, each after its key or index in words."""
+    if isinstance(collection, _COLLECTIONS) and len(collection) <= _LARGEST:
+        items: Any = collection.items() if isinstance(collection, _MAPPINGS) else enumerate(collection)
+        for key, item in list(items):
+            yield reprlib.repr(key) if type(key) in _PLAIN else getattr(key, "__name__", "…"), item
 
 
 def _subclasses(cls: type) -> list[type]:

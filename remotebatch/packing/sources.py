@@ -59,6 +59,8 @@ def constants_in(source: bytes) -> dict[str, Any]:
 def bound_literal(source: bytes, name: str) -> list[Any]:
     """The literal that a module binds a name of its own to, if that is all that it does with the name.
 
+    It may have setters, see :func:`setters_in`.
+
     :returns: the one value, or an empty list.
     """
     tree = _tree(source)
@@ -72,6 +74,34 @@ def bound_literal(source: bytes, name: str) -> list[Any]:
         return [ast.literal_eval(plain[0])]
     except ValueError:
         return []
+
+
+@lru_cache(maxsize=256)
+def setters_in(source: bytes, name: str) -> frozenset[str]:
+    """Functions of a module that set a global name to what they are called with: ``set_backend("fast")``."""
+    tree = _tree(source)
+    return frozenset(
+        statement.name
+        for statement in (tree.body if tree else ())
+        if isinstance(statement, ast.FunctionDef) and _is_setter(statement, name)
+    )
+
+
+@lru_cache(maxsize=256)
+def names_used(source: bytes) -> frozenset[str]:
+    """Names and attributes that a module uses anywhere, other than as a program of its own."""
+    tree = _tree(source)
+    waiting: list[ast.AST] = [tree] if tree else []
+    found = set()
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name):
+            found.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            found.add(node.attr)
+        if not (isinstance(node, ast.If) and "__name__" in _names(node.test)):
+            waiting += ast.iter_child_nodes(node)
+    return frozenset(found)
 
 
 def attributes_set(source: bytes) -> set[str]:
@@ -114,6 +144,8 @@ def _bindings(node: ast.AST, name: str) -> Iterator[ast.AST]:
         bound = getattr(node, "name", None) == name
     if bound:
         yield node
+    if isinstance(node, ast.FunctionDef) and _is_setter(node, name):
+        return
     for inner in ast.iter_child_nodes(node):
         if isinstance(node, (*_FUNCTIONS, ast.ClassDef)):  # a scope of its own
             yield from (
@@ -121,6 +153,38 @@ def _bindings(node: ast.AST, name: str) -> Iterator[ast.AST]:
             )
         else:
             yield from _bindings(inner, name)
+
+
+def _is_setter(function: ast.FunctionDef, name: str) -> bool:
+    """Whether a function sets a global name to what it is called with, whatever that was before."""
+    parameters = {argument.arg for argument in ast.walk(function.args) if isinstance(argument, ast.arg)}
+    nodes = list(ast.walk(function))
+    if not any(isinstance(node, ast.Global) and name in node.names for node in nodes):
+        return False
+    values = [
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Assign) and any(name in _names(target) for target in node.targets)
+    ]
+    conditions = [
+        node if isinstance(node, ast.BoolOp) else node.test
+        for node in nodes
+        if isinstance(node, (ast.If, ast.IfExp, ast.While, ast.Assert, ast.BoolOp))
+    ]
+    stored = [
+        node
+        for node in nodes
+        if isinstance(node, ast.Name) and node.id == name and not isinstance(node.ctx, ast.Load)
+    ]
+    return (
+        len(stored) == len(values) > 0
+        and any(parameters & _names(value) for value in values)
+        and not any(name in _names(condition) for condition in conditions)
+    )
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _bound_at_top(statement: ast.stmt, name: str) -> Iterator[ast.expr]:
