@@ -1,0 +1,51 @@
+"""Trees of own modules that someone, a task perhaps, has written into: the next submission mends them."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from remotebatch import SubmissionEnvironment
+
+_MODULE = """
+import os
+import shutil
+from pathlib import Path
+
+HERE = Path(__file__).parent
+
+def read():
+    return (HERE / "data.txt").read_text(), (HERE / "more" / "data.txt").read_text()
+
+def spoil():
+    (HERE / "data.txt").unlink()
+    (HERE / "data.txt").write_text("spoilt")
+    shutil.rmtree(HERE / "more")
+"""
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """A package of the user's with data files."""
+    folder = tmp_path / "spoilt_package"
+    (folder / "more").mkdir(parents=True)
+    (folder / "__init__.py").write_text(_MODULE)
+    for place in (folder, folder / "more"):
+        (place / "data.txt").write_text("intact")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield importlib.import_module("spoilt_package")
+    del sys.modules["spoilt_package"]
+
+
+def test_a_task_that_spoils_its_files_spoils_no_later_job(
+    env: SubmissionEnvironment, package: ModuleType
+) -> None:
+    env.submit(package.spoil).result(60)
+    assert env.submit(package.read).result(60) == ("intact", "intact")
+    env.submit(package.spoil).result(60)
+    assert env.submit(package.read).result(60) == ("intact", "intact")
