@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from remotebatch import SubmissionEnvironment
+from remotebatch import JobFailed, SubmissionEnvironment
 
 _MODULE = """
 import os
@@ -49,3 +51,18 @@ def test_a_task_that_spoils_its_files_spoils_no_later_job(
     assert env.submit(package.read).result(60) == ("intact", "intact")
     env.submit(package.spoil).result(60)
     assert env.submit(package.read).result(60) == ("intact", "intact")
+
+
+def test_a_tree_that_is_removed_before_its_task_runs(
+    env: SubmissionEnvironment, package: ModuleType, root: str
+) -> None:
+    before = [env.submit(time.sleep, 2) for _ in range(2)]  # all slots
+    waiting = env.submit(package.read)
+    for tree in Path(root, "blobs/remotebatch-objects/code").iterdir():
+        shutil.rmtree(tree)
+    with pytest.raises(JobFailed, match=r"InputUnavailable: .* are not in .* any more: submit"):
+        waiting.result(60)
+    assert [job.result(60) for job in before] == [None, None]
+    assert env.submit(package.read).result(60) == ("intact", "intact")
+    waiting.retry()
+    assert waiting.result(60) == ("intact", "intact")
