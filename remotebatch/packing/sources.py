@@ -15,7 +15,9 @@ _IMPORTS = re.compile(
 )
 _DYNAMIC = re.compile(rb"(?:import_module|__import__|importorskip)\(\s*['\"](" + _NAME + rb")")
 _CONSTANT = re.compile(
-    rb"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=[ \t]*([^=\s#\[{\\][^\n\\]*?)[ \t]*(?:#[^\n'\"]*)?\r?$",
+    # bounded, because it goes back from each end that it tries: a generated line may have megabytes
+    rb"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]+)?=[ \t]*"
+    rb"([^=\s#\[{\\][^\n\\]{0,200}?)[ \t]{0,50}(?:#[^\n'\"]{0,200})?\r?$",
     re.MULTILINE,
 )
 _LITERAL = re.compile(rb"[-+(\d.'\"]|[rbuf]{1,2}['\"]|(?:True|False|None)$", re.IGNORECASE)

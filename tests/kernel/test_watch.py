@@ -29,6 +29,8 @@ UNNOTICED = {
     "data beside it": "from pathlib import Path\nDATA = (Path(__file__).parent / 'data.txt').read_text()",
     "a module of its own": "import other",
     "a logger": "import logging\nlog = logging.getLogger(__name__)",
+    "files beside it": "import os\nX = [e.is_file() for e in os.scandir(os.path.dirname(__file__))]",
+    "a frame": "import collections\nPoint = collections.namedtuple('Point', 'x y')",
 }
 NOTICED = {
     "the time": "import time\nSTART = time.time()",
@@ -58,6 +60,24 @@ NOTICED = {
     "a socket": "import socket\nsocket.socket().close()",
     "a handler": "import atexit\natexit.register(int)",
     "a signal": "import signal\nsignal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+    "the time by a class of its own": "import datetime\nclass D(datetime.datetime): pass\nX = D.now()",
+    "numpy's time": "import numpy\nX = numpy.datetime64('now')",
+    "an id made of the time": "import uuid\nX = uuid.uuid1()",
+    "the time, unwatched": "import sys, time\nsys.setprofile(None)\nX = time.time()",
+    "a tracer": "import sys\nsys.settrace(lambda *_: None)",
+    "bytes that it writes to a stream": "import sys\nsys.stdout.buffer.write(b'hello')",
+    "bytes that it writes to a descriptor": "import os\nos.write(1, b'hello')",
+    "the thread": "import threading\nX = threading.get_native_id()",
+    "its group": "import os\nX = os.getpgrp()",
+    "a link": "import os\nX = os.readlink('/proc/self')",
+    "its priority": "import os\nos.setpriority(os.PRIO_PROCESS, 0, 5)",
+    "a function of the C library": "import ctypes\nX = ctypes.CDLL(None).getpid()",
+    "random bytes of ssl": "import ssl\nX = ssl.RAND_bytes(4)",
+    "a function of the system that it replaces": "import os\nos.fork = lambda: 0",
+    "a builtin that it replaces": "import builtins\nbuiltins.len = lambda _: 0",
+    "a stream that it replaces": "import io, sys\nsys.stdout = io.StringIO()",
+    "what it searches": "import sys\nsys.path.append('folder')",
+    "a folder elsewhere, by a detour": "import os\nX = os.listdir(os.path.dirname(__file__) + '/..')",
 }
 BEFORE = "import datetime, decimal, logging, numpy, random, re, socket, ssl, subprocess, threading, uuid"
 """As a fork server does with what the user's modules import."""

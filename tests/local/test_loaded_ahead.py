@@ -65,3 +65,39 @@ def test_a_module_that_asks_the_time_is_loaded_by_each_task(
     assert [task for _, task in results] == [str(number) for number in range(_TASKS)]
     assert array[7].log() == "imported\n"
     assert "each task loads for itself" in Path(root, "agent.log").read_text()
+
+
+LEAVES_TRACES = """
+import os, signal
+
+if "CLIENT" not in os.environ:
+    IGNORED = [signal.getsignal(number) is signal.SIG_IGN for number in (signal.SIGCHLD, signal.SIGUSR1)]
+    TIMES, DIRECTORY = os.environ.get("TIMES", ""), os.getcwd()
+    os.environ["TIMES"] = TIMES + "x"
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    signal.alarm(1)
+    signal.alarm(0)
+    os.chdir("/tmp")
+    os.umask(0o777)
+    os.closerange(0, 3)
+
+def work(number):
+    return IGNORED, TIMES, DIRECTORY != "/tmp"
+"""
+
+
+def test_what_the_import_changes_in_the_process_reaches_no_task(
+    root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "users_module.py").write_text(LEAVES_TRACES)
+    monkeypatch.syspath_prepend(tmp_path)
+    with monkeypatch.context() as here:
+        here.setenv("CLIENT", "1")
+        module = importlib.import_module("users_module")
+    try:
+        with SubmissionEnvironment("Local", root=root, slots=2) as env:
+            array = env.map_submit(module.work, range(_TASKS))
+            assert array.results(120) == [([False, False], "", True)] * _TASKS
+    finally:
+        del sys.modules["users_module"]

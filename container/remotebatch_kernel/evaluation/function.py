@@ -54,7 +54,7 @@ def load(path: str, code: str, image: str = "") -> Function:
     :param code: the tree of its code package; "" if it has none.
     :param image: the container image that this is; "" for a process.
     :raises KernelFailure: VersionMismatch before anything is unpickled; ModuleMissing or
-        InputUnavailable if that fails.
+        InputUnavailable if that fails, or if the tree has been removed.
     :raises RaisedAtImport: if one of the user's own modules raises while it is imported.
     """
     if path in _loaded:
@@ -62,6 +62,13 @@ def load(path: str, code: str, image: str = "") -> Function:
     header, payload = _open(path)
     check_version(header)
     description = header["code"] and Description.from_plain(header["code"])
+    if description and code and not os.path.isdir(code):
+        raise KernelFailure(
+            "InputUnavailable",
+            exit_codes.FUNCTION_UNREADABLE,
+            f"the user's own modules that function {header['name']} needs are not in {code} any more: "
+            "submit the function again, which puts them there, and retry()",
+        )
     user_code.enter(code, description, user_code.Main(*header["main"]), header["installed"])
     user_code.expect_registrations(header["registrations"])
     _install_source(header["source_lines"])

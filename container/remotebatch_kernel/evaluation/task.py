@@ -47,6 +47,15 @@ class Call(NamedTuple):
     image: str = ""
     """The container image that the task runs in; empty for a process."""
 
+    def without_defaults(self) -> dict[str, Any]:
+        """Its fields up to the last that is set, which is what the kernels of earlier versions take."""
+        fields = self._asdict()
+        for name in reversed(self._fields):
+            if name not in self._field_defaults or fields[name] != self._field_defaults[name]:
+                break
+            del fields[name]
+        return fields
+
     @classmethod
     def from_json(cls, text: str) -> Call:
         """Read a call as it was written on a command line."""

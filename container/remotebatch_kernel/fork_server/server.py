@@ -12,6 +12,7 @@ away, every task is killed with all its descendants.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import importlib
 import logging
@@ -32,6 +33,7 @@ from remotebatch_kernel.fork_server.watch import Watch
 from remotebatch_kernel.fork_server.worker import PreForkedWorker, run_worker
 from remotebatch_kernel.formats import exit_codes
 from remotebatch_kernel.system import descriptors, linux, sigterm
+from remotebatch_kernel.system.process_state import ProcessState
 
 _STDERR = 2
 _WORKERS_PER_TASK = 2
@@ -46,19 +48,22 @@ def serve(descriptor: int, scratch: str, function_path: str, code: str, modules:
     :param modules: modules to import before that.
     """
     os.environ.pop("LD_BIND_NOW", None)  # meant for this process alone
-    again = [sys.executable, sys.argv[0], "serve", str(descriptor), scratch, "", ""]
     inherited = _descriptors()
+    state = ProcessState()
+    before = _descriptors()
+    again = [sys.executable, sys.argv[0], "serve", str(descriptor), scratch, "", ""]
     _import(modules)
     _close_archives()
-    if _holds_more_than_memory(inherited) and (modules or function_path):
-        _begin_again(descriptor, again, "holds threads or files")
+    if _holds_more_than_memory(before) and (modules or function_path):
+        _begin_again(descriptor, again, state, "holds threads or files")
     if function_path:
         reason = _load_ahead(function_path, code)
         _close_archives()
-        if reason is None and _holds_more_than_memory(inherited):
+        if reason is None and _holds_more_than_memory(before):
             reason = "holds threads or files"
         if reason is not None:
-            _begin_again(descriptor, [*again, *modules], reason)
+            _begin_again(descriptor, [*again, *modules], state, reason)
+    state.close()
     _ForkServer(descriptor, inherited, f"{scratch}/fork-server-{os.getpid()}").run()
     return 0
 
@@ -86,12 +91,13 @@ def _load_ahead(path: str, code: str) -> str | None:
     return watch.noticed
 
 
-def _begin_again(descriptor: int, arguments: list[str], reason: str) -> NoReturn:
+def _begin_again(descriptor: int, arguments: list[str], state: ProcessState, reason: str) -> NoReturn:
     """Become a fork server that has loaded no function: each task loads for itself."""
-    print(f"fork server: what was loaded {reason}; each task loads for itself", file=sys.stderr)
-    sys.stderr.flush()
-    os.set_inheritable(descriptor, True)
-    os.execv(sys.executable, arguments)
+    # not print: what was loaded may have replaced or closed the streams
+    text = f"fork server: what was loaded {reason}; each task loads for itself\n"
+    with contextlib.suppress(OSError):
+        descriptors.write_all(_STDERR, text.encode(errors="backslashreplace"))
+    state.begin_again(descriptor, arguments)
 
 
 def _close_archives() -> None:
@@ -102,13 +108,13 @@ def _close_archives() -> None:
         gc.collect()
 
 
-def _holds_more_than_memory(inherited: list[int]) -> bool:
+def _holds_more_than_memory(before: list[int]) -> bool:
     """Whether loading has started threads or opened files.
 
     A worker would lack the threads but have their locks, and would share the files' positions with all
     other workers: then nothing is loaded ahead, and each task loads for itself.
     """
-    return len(os.listdir("/proc/self/task")) > 1 or _descriptors() != inherited
+    return len(os.listdir("/proc/self/task")) > 1 or _descriptors() != before
 
 
 def _descriptors() -> list[int]:

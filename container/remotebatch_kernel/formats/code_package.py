@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Iterable
 from typing import IO, Any, NamedTuple
 
@@ -88,10 +89,14 @@ def pack(files: Iterable[File]) -> bytes:
 def lay(tree: str, roots: Iterable[Iterable[str | IO[bytes]]]) -> None:
     """Lay archives out as a tree: whole or absent, also when several processes lay it at once.
 
+    Files that are missing in a tree which is there, or have been changed, are put back.
+
     :param roots: for each directory of the tree the archives in it, as paths or open files.
     :raises OSError: if that is not possible; nothing is left of it.
     """
     if os.path.isdir(tree):
+        for number, archives in enumerate(roots):
+            _extract(archives, os.path.join(tree, str(number)))
         return
     import shutil
     import tempfile
@@ -99,8 +104,7 @@ def lay(tree: str, roots: Iterable[Iterable[str | IO[bytes]]]) -> None:
     temporary = tempfile.mkdtemp(dir=os.path.dirname(tree), prefix=f".{os.path.basename(tree)}.")
     try:
         for number, archives in enumerate(roots):
-            for archive in archives:
-                _extract(archive, os.path.join(temporary, str(number)))
+            _extract(archives, os.path.join(temporary, str(number)))
         for directory, _, _ in os.walk(temporary):
             os.chmod(directory, 0o755)  # noqa: S103 - containers run as other users
         os.rename(temporary, tree)
@@ -110,21 +114,49 @@ def lay(tree: str, roots: Iterable[Iterable[str | IO[bytes]]]) -> None:
             raise
 
 
-def _extract(archive: str | IO[bytes], directory: str) -> None:
+def _extract(archives: Iterable[str | IO[bytes]], directory: str) -> None:
+    """Write the files of archives that are not there; of two of one name, the first."""
     import zipfile
 
-    with zipfile.ZipFile(archive) as opened:
-        for entry in opened.infolist():
-            name = (
-                os.fsdecode(entry.filename.encode("latin-1")) if entry.comment == _BYTES else entry.filename
-            )
-            path = os.path.normpath(os.path.join(directory, name))
-            if not path.startswith(directory + os.sep):
-                raise OSError(f"a code archive names {entry.filename!r}, which lies outside of it")
-            if os.path.exists(path):  # from another archive, as a file that is included by itself as well
-                continue
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, "wb") as file:
-                file.write(opened.read(entry))
-            os.chmod(path, entry.external_attr >> 16)
-            os.utime(path, (_WRITTEN, _WRITTEN))
+    written: set[str] = set()
+    for archive in archives:
+        with zipfile.ZipFile(archive) as opened:
+            for entry in opened.infolist():
+                name = (
+                    os.fsdecode(entry.filename.encode("latin-1"))
+                    if entry.comment == _BYTES
+                    else entry.filename
+                )
+                path = os.path.normpath(os.path.join(directory, name))
+                if not path.startswith(directory + os.sep):
+                    raise OSError(f"a code archive names {entry.filename!r}, which lies outside of it")
+                # in another archive, as a file that is included by itself as well
+                if path not in written and not _is_as_written(path, entry.file_size):
+                    _write(path, opened.read(entry), entry.external_attr >> 16)
+                written.add(path)
+
+
+def _is_as_written(path: str, size: int) -> bool:
+    try:
+        status = os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return status.st_size == size and status.st_mtime == _WRITTEN and stat.S_ISREG(status.st_mode)
+
+
+def _write(path: str, content: bytes, mode: int) -> None:
+    """Write a file, whole or not at all: others may read it meanwhile."""
+    import tempfile
+
+    directory = os.path.dirname(path)
+    os.makedirs(directory, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=directory, prefix=".")
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, mode)
+        os.utime(temporary, (_WRITTEN, _WRITTEN))
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise

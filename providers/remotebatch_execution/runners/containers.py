@@ -261,7 +261,7 @@ class _Run:
         if spec.call is not None:
             os.mkdir(self._result)
             call = spec.call._replace(result=f"{self._result}/result")
-            options["entrypoint"] = ["python3", spec.kernel, "run", json.dumps(call._asdict())]
+            options["entrypoint"] = ["python3", spec.kernel, "run", json.dumps(call.without_defaults())]
             for path, mode in (
                 (spec.kernel, "ro"),
                 (spec.call.function, "ro"),

@@ -106,7 +106,7 @@ class ForkServer(asyncio.Protocol):
             memory_limit=spec.memory_limit,
             files=spec.files,
             argv=spec.argv,
-            call=None if spec.call is None else tuple(spec.call),
+            call=None if spec.call is None else tuple(spec.call.without_defaults().values()),
         )
         kind, number = (frames.START, 0) if after is None else (frames.PREFETCH, after)
         self._send(kind, spec.key, number, pickle.dumps(tuple(task), _PICKLE_PROTOCOL))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import zipfile
+from functools import lru_cache
+
 from remotebatch.provider import TaskRecord
 from remotebatch.provider.task_ids import numbered_task_id
 from remotebatch.provider.variables import task_variables
@@ -30,6 +33,7 @@ def specify(
     call: Call | None = None
     function = ""
     code = store.objects.path(CODE, record.code) if record.code else ""
+    kernel = store.objects.path("kernels", record.kernel)
     if record.function is None:
         argv = list(inputs.read_span(store.inputs(record), span.start, 1)[0][0])
     else:
@@ -42,7 +46,7 @@ def specify(
             result=store.result(record, task.index),
             attempt=task.attempts,
             code=code,
-            image=settings.container_image or "",
+            image=(knows_images(kernel) and settings.container_image) or "",
         )
     environment = task_variables(record, task.index, task.attempts)
     environment["REMOTEBATCH_OUTPUT_DIRECTORY"] = f"{directory}/{JOB_OUTPUT}"
@@ -59,7 +63,7 @@ def specify(
         files=files,
         argv=argv,
         call=call,
-        kernel=store.objects.path("kernels", record.kernel),
+        kernel=kernel,
         python=record.python or "",
         preload=tuple(record.preload),
         load_ahead=function if job.worth_a_fork_server else "",
@@ -69,3 +73,10 @@ def specify(
         network=settings.network,
         gpus=gpus,
     )
+
+
+@lru_cache(maxsize=64)
+def knows_images(kernel: str) -> bool:
+    """Whether a kernel is told its image: those of earlier versions refuse what they do not know."""
+    with zipfile.ZipFile(kernel) as archive:
+        return "remotebatch_kernel/formats/code_package.py" in archive.namelist()
