@@ -62,13 +62,6 @@ def load(path: str, code: str, image: str = "") -> Function:
     header, payload = _open(path)
     check_version(header)
     description = header["code"] and Description.from_plain(header["code"])
-    if description and code and not os.path.isdir(code):
-        raise KernelFailure(
-            "InputUnavailable",
-            exit_codes.FUNCTION_UNREADABLE,
-            f"the user's own modules that function {header['name']} needs are not in {code} any more: "
-            "submit the function again, which puts them there, and retry()",
-        )
     user_code.enter(code, description, user_code.Main(*header["main"]), header["installed"])
     user_code.expect_registrations(header["registrations"])
     _install_source(header["source_lines"])
@@ -78,6 +71,13 @@ def load(path: str, code: str, image: str = "") -> Function:
             content = pickle.loads(payload)
             user_code.import_registered()
     except BaseException as error:  # unpickling runs whatever the user's modules and classes define
+        if description and code and not os.path.isdir(code):
+            raise KernelFailure(
+                "InputUnavailable",
+                exit_codes.FUNCTION_UNREADABLE,
+                f"the user's own modules that function {header['name']} needs are not in {code} any more: "
+                "submit the function again, which puts them there, and retry()",
+            ) from None
         place = Place(f"function {header['name']}", exit_codes.FUNCTION_UNREADABLE, image, unsent)
         raise explained(error, place, lambda loads: loads(payload)) from None
     return Function(header["name"], content["function"], content["initializer"], unsent)
