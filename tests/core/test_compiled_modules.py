@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
-import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,6 @@ import pytest
 from remotebatch_kernel.evaluation import compiled
 from tests.support.projects import Project
 
-SETUP = """
-from setuptools import Extension, setup
-setup(name="fast", version="1", packages=[], ext_modules=[Extension("native._fast", ["native/_fast.c"])])
-"""
 SOURCE = """
 #include <Python.h>
 static PyObject *answer(PyObject *self, PyObject *unused) { return PyLong_FromLong(42); }
@@ -31,9 +28,11 @@ def project(tmp_path: Path, root: str) -> Project:
 
 
 def test_a_module_built_in_place_travels(project: Project) -> None:
-    project.write({"setup.py": SETUP, "native/_fast.c": SOURCE, "native/__init__.py": INIT})
-    build = [sys.executable, "setup.py", "--quiet", "build_ext", "--inplace"]
-    subprocess.run(build, cwd=project.folder, check=True, capture_output=True)
+    project.write({"native/_fast.c": SOURCE, "native/__init__.py": INIT})
+    compiler = shlex.split(str(sysconfig.get_config_var("CC")))
+    options = ["-shared", "-fPIC", f"-I{sysconfig.get_path('include')}"]
+    built = f"native/_fast{sysconfig.get_config_var('EXT_SUFFIX')}"
+    subprocess.run([*compiler, *options, "-o", built, "native/_fast.c"], cwd=project.folder, check=True)
     script = """
 import native, native._fast
 assert same(native.twice) == 84
