@@ -52,7 +52,8 @@ class Store:
 
     def prepare(self) -> None:
         """Make the directories, if need be; only the user may enter."""
-        if os.path.isdir(self.kept):  # the last to be made
+        # the last to be made; but a root of an earlier version has no trees
+        if os.path.isdir(self.kept) and os.path.isdir(self.objects.path(CODE, "")):
             return
         try:
             os.makedirs(self.root, mode=0o700, exist_ok=True)

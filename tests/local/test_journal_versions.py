@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sqlite3
 import time
 import warnings
@@ -234,3 +235,13 @@ def test_a_row_that_holds_nonsense_harms_that_job_alone(
         assert again.submit(abs, -3).result(30) == 3
         with pytest.raises((UnreadableRecord, JobNotFound), match=bad.id):
             single_job(again, bad.id).result(30)
+
+
+def test_a_root_of_an_earlier_version_gets_what_it_lacks(env: SubmissionEnvironment, root: str) -> None:
+    assert env.submit(abs, -1).result(60) == 1
+    shutil.rmtree(Path(root, "blobs/remotebatch-objects/code"))
+    assert env.submit(of_this_module, 2).result(60) == 3
+
+
+def of_this_module(number: int) -> int:
+    return number + 1
