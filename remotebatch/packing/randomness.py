@@ -246,6 +246,9 @@ class _Search:
 
 
 def _generator_types() -> list[tuple[type, str]]:
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and "numpy.random" not in sys.modules:
+        getattr(numpy, "random", None)  # numpy may load it only when it is asked for
     found: list[tuple[type, str]] = []
     for module, names in _GENERATORS:
         for name in names:
