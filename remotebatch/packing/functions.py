@@ -78,19 +78,18 @@ class PackedFunction:
         :raises InvalidSetting: if something to include is not there.
         """
         main, file = script()
-        names = set(self.needs.modules)
-        if not self.needs.main:
-            main = main._replace(module=None)  # child processes of the task import neither
+        names, needed = set(self.needs.modules), file
+        if not self.needs.main:  # child processes of the task import neither
+            main, needed = main._replace(module=None), None
         elif main.module is not None:
             names.add(main.module)
         code = None
         if self._code.travels:
-            needed = file if self.needs.main else None
             code = collect(names, needed, self._code.include, self._code.exclude, file)
         if code is not None:
             warn_of_state(code.found, code.touched, self.name, self._functions)
-        if file is not None and code is not None and self.needs.main:
-            main = main._replace(file=code.path_of(file))
+        if needed is not None and code is not None:
+            main = main._replace(file=code.path_of(needed))
         used = used_modules(self.needs.modules)
         data = envelope.pack(
             {

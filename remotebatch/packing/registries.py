@@ -38,9 +38,8 @@ def homes_in(name: str, module: ModuleType) -> Homes:
                 collected.update(home for _, item in _items(collection) for home in home_of(item))
         except Exception:  # raised by a proxy of what is not there now
             continue
-    held = {
-        home for home in held if home != name and not home.startswith(f"{name}.")
-    }  # a package has its modules
+    # a package has its own modules in any case
+    held = {home for home in held if home != name and not home.startswith(f"{name}.")}
     return Homes(held, collected - {name})
 
 
